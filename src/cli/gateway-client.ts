@@ -11,6 +11,9 @@ export type GatewayClient = {
   readonly get: (path: string) => Promise<unknown>;
   readonly remove: (path: string) => Promise<unknown>;
   readonly post: (path: string, body: object) => Promise<unknown>;
+  readonly upload: (path: string, form: FormData) => Promise<unknown>;
+  /** An answer's bytes, as they come. */
+  readonly download: (path: string) => Promise<ReadableStream<Uint8Array>>;
   /** The data of a streamed answer's events. */
   readonly stream: (path: string, body: object) => AsyncIterable<unknown>;
 };
@@ -27,14 +30,19 @@ export function createGatewayClient(
 ): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
   const key = env[keyVariable];
-  const headers = {
-    "content-type": "application/json",
+  const ownHeaders = {
     // A trial must generate its answer, and not store it.
     "cache-control": "no-store",
     ...(key ? { authorization: `Bearer ${key}` } : {}),
   };
 
-  async function send(path: string, init: RequestInit): Promise<Response> {
+  const jsonHeaders = { "content-type": "application/json", ...ownHeaders };
+
+  async function send(
+    path: string,
+    init: RequestInit,
+    headers: Readonly<Record<string, string>> = jsonHeaders,
+  ): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(`${base}${path}`, { ...init, headers, signal });
@@ -56,6 +64,9 @@ export function createGatewayClient(
     get: async (path) => (await send(path, {})).json(),
     remove: async (path) => (await send(path, { method: "DELETE" })).json(),
     post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
+    // The form's own boundary is in its content type.
+    upload: async (path, form) => (await send(path, { method: "POST", body: form }, ownHeaders)).json(),
+    download: async (path) => (await send(path, {})).body ?? new Blob([]).stream(),
     async *stream(path, body) {
       const { body: bytes } = await send(path, { method: "POST", body: JSON.stringify(body) });
       if (bytes === null) return;

@@ -3,6 +3,7 @@ import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { readVersion, shellCommand } from "../version.ts";
+import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
@@ -25,6 +26,7 @@ Examples:
   sluice doctor --gpu cuda                       check whether this machine can serve with CUDA
   sluice keys create alice                       create a key; from then on requests need one
   git diff | sluice run commit-message           run a prompt preset
+  sluice batch run in.jsonl -o out.jsonl         run a file of requests
   sluice config --slots 8                        show the settings in effect, and where each value comes from
 
 Flags override environment variables, which override the settings file, which overrides the defaults.
@@ -100,6 +102,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addSettingOptions(ps, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
 
   addKeysCommand(program, context, done);
+  addBatchCommand(program, context, done);
   addCacheCommand(program, context, done);
   addShadowCommand(program, context, done);
 

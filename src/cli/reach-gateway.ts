@@ -15,9 +15,15 @@ const PROBE_MS = 1_000;
 const modelList = z.object({ data: z.array(z.object({ id: z.string(), state: z.string() })) });
 
 /** The dependencies of a gateway for one command. */
-export type ReachParts = {
+type ReachParts = {
   readonly fetchModels: typeof fetchModels;
   readonly startGateway: (options: GatewayOptions) => Promise<RunningGateway>;
+};
+
+type ReachOptions = {
+  /** The state file of a gateway that is started for the command; in memory by default. */
+  readonly stateFile?: string;
+  readonly parts?: ReachParts;
 };
 
 const realParts: ReachParts = {
@@ -42,7 +48,7 @@ export async function reachGateway(
   flags: Flags,
   context: CliContext,
   signal: AbortSignal,
-  parts: ReachParts = realParts,
+  { stateFile = ":memory:", parts = realParts }: ReachOptions = {},
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
   const { config } = loadConfig({ flags, env, cwd });
@@ -60,7 +66,7 @@ export async function reachGateway(
     // Used only by this command, so it requires no key.
     config: {
       ...config,
-      ...{ host: "127.0.0.1", port: 0, stateFile: ":memory:", keysFile: "", apiKey: "", warmPresets: false },
+      ...{ host: "127.0.0.1", port: 0, stateFile, keysFile: "", apiKey: "", warmPresets: false },
     },
     ...local,
     logger,

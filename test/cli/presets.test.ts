@@ -147,7 +147,7 @@ describe("sluice eval", () => {
       }),
     };
     const flags = { port: String(gateway.port), model: ["gemma-3-270m"], promptsDir: "." };
-    await expect(evalPresets("echo", flags, context, (...given) => reachGateway(...given, parts))).rejects.toThrow(
+    await expect(evalPresets("echo", flags, context, (...given) => reachGateway(...given, { parts }))).rejects.toThrow(
       "gemma-3-270m",
     );
     expect(context.stderr.text()).toContain("starting one for this command");

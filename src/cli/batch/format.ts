@@ -1,0 +1,43 @@
+import { formatTable } from "../table.ts";
+import { formatDuration } from "../units.ts";
+import { hasEnded, type WireBatch } from "./wire.ts";
+
+const HEADING = ["BATCH", "STATUS", "ENDPOINT", "DONE", "TOTAL", "FAILED", "LEFT"];
+
+export function formatBatches(batches: readonly WireBatch[]): string {
+  const rows = batches.map((batch) => {
+    const { total, completed, failed } = batch.request_counts;
+    const figures = [completed + failed, total, failed].map(String);
+    return [batch.id, batch.status, batch.endpoint, ...figures, timeLeft(batch) ?? ""];
+  });
+  return formatTable([HEADING, ...rows], [3, 4, 5]);
+}
+
+/** A batch's state in a line: `in_progress: 120 of 500 (24 %), 3.1/s, 2 min left, 1 failed`. */
+export function formatState(batch: WireBatch): string {
+  const { total, completed, failed } = batch.request_counts;
+  const perSecond = hasEnded(batch) ? undefined : batch.sluice?.requests_per_second;
+  const left = timeLeft(batch);
+  const parts = [
+    total === 0
+      ? undefined
+      : `${completed + failed} of ${total} (${Math.floor(((completed + failed) / total) * 100)} %)`,
+    perSecond == null ? undefined : `${perSecond >= 10 ? Math.round(perSecond) : Number(perSecond.toPrecision(2))}/s`,
+    left && `${left} left`,
+    failed === 0 ? undefined : `${failed} failed`,
+    batch.sluice?.paused == null ? undefined : `waiting: ${batch.sluice.paused}`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? batch.status : `${batch.status}: ${parts.join(", ")}`;
+}
+
+/** The faults of a batch's input, one on each line. */
+export function formatErrors({ errors }: WireBatch): string {
+  return (errors?.data ?? [])
+    .map(({ line, message }) => `${line === null ? "" : `line ${line}: `}${message}\n`)
+    .join("");
+}
+
+function timeLeft(batch: WireBatch): string | undefined {
+  const seconds = hasEnded(batch) ? undefined : batch.sluice?.eta_seconds;
+  return seconds == null ? undefined : formatDuration(seconds * 1000);
+}
