@@ -321,6 +321,8 @@ export function createJob(options: JobOptions): Job {
     queue.change(id, RUNNING, { to: end, moment: moment(end), atMs, more, files });
     if (progress.outputBytes === 0) await removeFile(record.outputFile);
     if (progress.errorBytes === 0) await removeFile(record.errorFile);
+    // Nobody else knows of this file.
+    if (record.kind === "anthropic") await removeFile(record.inputFile);
     logger.info({ batch: id, status: end, ...progress.counts }, "a batch has ended");
   }
 

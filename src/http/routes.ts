@@ -17,6 +17,7 @@ import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
 import * as file from "./openapi/operations/files.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
+import * as messageBatch from "./openapi/operations/message-batches.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
 import * as ollama from "./openapi/operations/ollama.ts";
@@ -56,6 +57,14 @@ import {
   showProps,
   showSlots,
 } from "./routes/llama-server.ts";
+import {
+  cancelMessageBatch,
+  createMessageBatch,
+  deleteMessageBatch,
+  listMessageBatches,
+  showMessageBatch,
+  showMessageResults,
+} from "./routes/message-batches.ts";
 import { countMessageTokens, createMessage } from "./routes/messages.ts";
 import { showMetrics } from "./routes/metrics.ts";
 import { loadModel, unloadModel } from "./routes/model-loading.ts";
@@ -154,6 +163,12 @@ export const routes: readonly Route[] = [
   { ...conversation.deleteConversationItem, answer: deleteConversationItem },
   { ...message.createMessage, answer: createMessage },
   { ...message.countMessageTokens, answer: countMessageTokens },
+  { ...messageBatch.createMessageBatch, answer: createMessageBatch },
+  { ...messageBatch.listMessageBatches, answer: listMessageBatches },
+  { ...messageBatch.retrieveMessageBatch, answer: showMessageBatch },
+  { ...messageBatch.cancelMessageBatch, answer: cancelMessageBatch },
+  { ...messageBatch.messageBatchResults, answer: showMessageResults },
+  { ...messageBatch.deleteMessageBatch, answer: deleteMessageBatch },
   { ...createCompletion, answer: completions },
   { ...embedding.createEmbedding, answer: embeddings },
   { ...embedding.rerank, answer: rerank },

@@ -85,11 +85,11 @@ export function cancelBatch({ state, batches, now }: BatchesDeps): Handler<HttpE
 }
 
 /** The id of the key that a batch's requests are made under; undefined where there are no keys. */
-function keyIdOf(c: Context<HttpEnv>): string | undefined {
+export function keyIdOf(c: Context<HttpEnv>): string | undefined {
   return c.get("key")?.id;
 }
 
-function assertFewBatches({ batches }: Pick<State, "batches">): void {
+export function assertFewBatches({ batches }: Pick<State, "batches">): void {
   if (batches.countUnfinished() < MAX_UNFINISHED) return;
   throw new InvalidRequestError(
     `There are ${MAX_UNFINISHED} batches that have not ended. Wait for some to end, or cancel some.`,

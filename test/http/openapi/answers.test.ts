@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
 import { routes as operations } from "../../../src/http/routes.ts";
+import { openState } from "../../store/support.ts";
 import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
 
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
@@ -11,6 +12,8 @@ const identified = z.looseObject({ id: z.string() });
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
 const ENDLESS = "Count for ever.";
 const NEW_BATCH = { endpoint: "/v1/chat/completions", completion_window: "24h" };
+/** What is there only when a batch has ended. */
+const WANTS_END = ["deleteMessageBatch", "messageBatchResults"];
 const message = { type: "message", role: "user", content: "Hello." };
 
 /** Answers at once, or never what is in the background. */
@@ -26,7 +29,9 @@ const generate = script(async function* (request) {
 /** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
 async function createFilledApp() {
   const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
+  const state = openState();
   const { app } = createTestApp({
+    state,
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
     library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
@@ -40,6 +45,10 @@ async function createFilledApp() {
     identified.parse(await (await app.request("/v1/files", formInit({ purpose: "batch", file: "{}" }))).json()).id;
   const file = await store();
   const batch = await create("/v1/batches", { ...NEW_BATCH, input_file_id: await store() });
+  const messageBatch = await create("/v1/messages/batches", { requests: [{ custom_id: "a", params: {} }] });
+  // Nothing runs batches here.
+  const ended = { to: "completed", moment: "completed_ms", atMs: 1 } as const;
+  const end = () => state.batchQueue.change(messageBatch, ["in_progress"], ended);
   const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
   const [item] = z.object({ data: z.array(identified) }).parse(items).data;
   const fill = (path: string) =>
@@ -47,13 +56,14 @@ async function createFilledApp() {
       .replace("/chat/completions/{id}", `/chat/completions/${chat}`)
       .replace("/responses/{id}", `/responses/${response}`)
       .replace("/conversations/{id}", `/conversations/${conversation}`)
+      .replace("/messages/batches/{id}", `/messages/batches/${messageBatch}`)
       .replace("/batches/{id}", `/batches/${batch}`)
       .replace("/files/{id}", `/files/${file}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");
   /** Examples can't know the ids of what was stored. */
   const complete = (body: unknown) => JSON.parse(JSON.stringify(body).replaceAll(/file-0{32}/g, file));
-  return { app, fill, complete };
+  return { app, fill, complete, end };
 }
 
 /** Every operation that HTTP answers, with each of its examples, or without a body where it takes none; test/http/websocket.test.ts has the other. */
@@ -65,7 +75,8 @@ const requests = answered.flatMap((operation) => {
 
 describe("the API's document", () => {
   it.each(requests)("describes correctly what %s answers to %s", async (_id, _name, operation, body) => {
-    const { app, fill, complete } = await createFilledApp();
+    const { app, fill, complete, end } = await createFilledApp();
+    if (WANTS_END.includes(operation.id)) end();
     const toInit = operation.request?.isForm === true ? formInit : jsonInit;
     const init = body === undefined ? {} : toInit(complete(body));
     const response = await app.request(

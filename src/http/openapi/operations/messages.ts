@@ -4,7 +4,7 @@ import type { NamedSchema, Operation } from "../operation.ts";
 import { describeWords } from "../words.ts";
 import { CACHED_ERRORS, count, GENERATION_ERRORS } from "./shared.ts";
 
-const anthropicError: NamedSchema = {
+export const anthropicError: NamedSchema = {
   name: "AnthropicError",
   schema: z.object({
     type: z.literal("error"),
