@@ -16,6 +16,8 @@ export type Files = {
   readonly folder: FileFolder;
   /** Throws `FileTooLargeError`, `StateError`, and what its source throws. Then nothing is kept. */
   readonly add: (tenant: string, store: FileStore, file: NewFile) => Promise<FileRecord>;
+  /** Throws `FileTooLargeError` if a file of this size could not be stored, with so many bytes together that are yet to come. */
+  readonly assertRoomFor: (store: FileStore, comingBytes: number, fileBytes: number) => void;
   readonly read: (record: FileRecord) => Promise<Readable | undefined>;
   readonly remove: (store: FileStore, id: string) => Promise<boolean>;
   /** Removes what has expired, and what ended processes left. Never rejects. */
@@ -43,6 +45,21 @@ export function createFiles(options: FilesOptions): Files {
   /** The bytes that arrive now, by tenant. */
   const arriving = new Map<string, number>();
 
+  function assertBounds(fileBytes: number, allBytes: number): void {
+    if (fileBytes > maxFileBytes) {
+      throw new FileTooLargeError(
+        "file_too_large",
+        `The file is larger than ${maxFileBytes} bytes. Split it, or start Sluice with a larger --max-file-bytes.`,
+      );
+    }
+    if (allBytes > maxTenantBytes) {
+      throw new FileTooLargeError(
+        "storage_limit_exceeded",
+        `All files together would be larger than ${maxTenantBytes} bytes. Delete some, or start Sluice with a larger --max-stored-file-bytes.`,
+      );
+    }
+  }
+
   async function* bounded(
     tenant: string,
     store: FileStore,
@@ -54,24 +71,14 @@ export function createFiles(options: FilesOptions): Files {
     for await (const chunk of source) {
       bytes += chunk.byteLength;
       count(chunk.byteLength);
-      if (bytes > maxFileBytes) {
-        throw new FileTooLargeError(
-          "file_too_large",
-          `The file is larger than ${maxFileBytes} bytes. Split it, or start Sluice with a larger --max-file-bytes.`,
-        );
-      }
-      if (storedBytes + (arriving.get(tenant) ?? 0) > maxTenantBytes) {
-        throw new FileTooLargeError(
-          "storage_limit_exceeded",
-          `All files together would be larger than ${maxTenantBytes} bytes. Delete some, or start Sluice with a larger --max-stored-file-bytes.`,
-        );
-      }
+      assertBounds(bytes, storedBytes + (arriving.get(tenant) ?? 0));
       yield chunk;
     }
   }
 
   return {
     folder,
+    assertRoomFor: (store, comingBytes, fileBytes) => assertBounds(fileBytes, store.usedBytes() + comingBytes),
     async add(tenant, store, { bytes, describe }) {
       const id = newFileId();
       let counted = 0;

@@ -208,7 +208,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     stateFile: config.stateFile,
     maxFileBytes: config.maxFileBytes,
     maxTenantBytes: config.maxStoredFileBytes,
-    isReferred: state.batchQueue.needs,
+    isReferred: state.needsFile,
     now: Date.now,
   });
   const access = createAccess({ config, state, redis: sharing("limits"), logger });

@@ -24,6 +24,7 @@ import * as ollama from "./openapi/operations/ollama.ts";
 import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
 import * as text from "./openapi/operations/text.ts";
+import * as upload from "./openapi/operations/uploads.ts";
 import { pathReader } from "./path.ts";
 import type { Reload } from "./reload.ts";
 import { type BatchesDeps, cancelBatch, createBatch, listBatches, showBatch } from "./routes/batches.ts";
@@ -84,6 +85,7 @@ import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
+import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
 
 /** The dependencies of the routes for stored objects. */
@@ -178,6 +180,10 @@ export const routes: readonly Route[] = [
   { ...file.retrieveFile, answer: showFile },
   { ...file.downloadFile, answer: showFileContent },
   { ...file.deleteFile, answer: deleteFile },
+  { ...upload.createUpload, answer: createUpload },
+  { ...upload.addUploadPart, answer: addUploadPart },
+  { ...upload.completeUpload, answer: completeUpload },
+  { ...upload.cancelUpload, answer: cancelUpload },
   { ...batch.createBatch, answer: createBatch },
   { ...batch.listBatches, answer: listBatches },
   { ...batch.retrieveBatch, answer: showBatch },

@@ -173,4 +173,21 @@ export const migrations: readonly string[] = [
   CREATE INDEX batches_by_output ON batches (output_file);
   CREATE INDEX batches_by_error ON batches (error_file);
   `,
+  `
+  CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    ends_ms INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    filename TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    life_ms INTEGER,
+    parts TEXT NOT NULL,
+    file TEXT
+  ) STRICT;
+  CREATE INDEX uploads_by_age ON uploads (created_ms);
+  CREATE INDEX uploads_pending ON uploads (tenant, ends_ms) WHERE status = 'pending';
+  `,
 ];

@@ -21,6 +21,7 @@ const TABLES = [
     expires: true,
     mayGo: "status NOT IN ('validating', 'in_progress', 'finalizing', 'cancelling')",
   },
+  { name: "uploads", age: "created_ms", expires: true, mayGo: "TRUE" },
   { name: "conversations", age: "changed_ms", expires: false, mayGo: "TRUE" },
 ] as const;
 

@@ -9,6 +9,7 @@ import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
 import { createSeal, type Seal } from "./seal.ts";
 import { createShadowStore, type ShadowStore } from "./shadow.ts";
+import { createUploadStore, isPartOfUpload, type UploadStore } from "./uploads.ts";
 import { createUsageStore, type UsageStore } from "./usage.ts";
 
 /** The stored objects of one tenant. */
@@ -18,6 +19,7 @@ export type TenantState = {
   readonly chats: ChatStore;
   readonly files: FileStore;
   readonly batches: BatchStore;
+  readonly uploads: UploadStore;
   /** Seals texts that clients keep. */
   readonly seal: Seal;
   /** Throws `StateError` if about this many bytes could not be stored now, so that no work is done in vain. */
@@ -35,6 +37,8 @@ export type State = TenantState & {
   readonly usage: UsageStore;
   /** The files of all tenants. */
   readonly fileIndex: FileIndex;
+  /** Whether a batch or an upload needs a file that is not stored under its own name, or no longer. */
+  readonly needsFile: (id: string) => boolean;
   /** The batches of all tenants. */
   readonly batchQueue: BatchQueue;
   /** Whether the state file exists, so that something may be stored in it. */
@@ -88,9 +92,12 @@ export function createState({
     chats: createChatStore(database, { tenant, afterWrite }),
     files: createFileStore(database, { tenant, now }),
     batches: createBatchStore(database, { tenant, afterWrite }),
+    uploads: createUploadStore(database, { tenant, now }),
     seal: createSeal(database, tenant),
     assertRoom: database.assertRoom,
   });
+
+  const batchQueue = createBatchQueue(database);
 
   return {
     ...of(NOBODY),
@@ -98,7 +105,8 @@ export function createState({
     keys: createKeyStore(database),
     usage: createUsageStore(database),
     fileIndex: createFileIndex(database, now),
-    batchQueue: createBatchQueue(database),
+    batchQueue,
+    needsFile: (id) => batchQueue.needs(id) || isPartOfUpload(database, id, now()),
     exists: database.exists,
     shadows: createShadowStore(database, afterWrite),
     close: database.close,

@@ -25,6 +25,13 @@ const report = z.strictObject({
     scored: z.tuple([z.string(), z.null(), z.int()]),
   }),
   models: z.strictObject({ ids: z.array(z.string()), by_alias: z.string() }),
+  batches: z.strictObject({
+    status: z.string(),
+    ids: z.array(z.string()),
+    text: z.string(),
+    listed: z.boolean(),
+    deleted: z.boolean(),
+  }),
   errors: z.strictObject({ unknown_model: failure, wrong_temperature: failure, wrong_stream: failure }),
   aborted: z.strictObject({ chunks: z.int(), text_after: z.string() }),
   cancelled: z.strictObject({ cancelled: z.boolean() }),
@@ -49,6 +56,11 @@ describe("the official Python openai package", () => {
       text: found.chat.text,
       completion_tokens: found.chat.completion_tokens,
     });
+  });
+
+  test("runs a batch of a file that came in parts", () => {
+    const { text } = found.chat;
+    expect(found.batches).toEqual({ status: "completed", ids: ["one", "two"], text, listed: true, deleted: true });
   });
 
   test("completes a batch of prompts, with log-probabilities", () => {

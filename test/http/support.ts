@@ -71,6 +71,8 @@ export type TestAppOptions = {
   readonly access?: Access;
   readonly files?: AppDeps["files"];
   readonly batches?: AppDeps["batches"];
+  /** The time in Unix ms. */
+  readonly now?: () => number;
   readonly presets?: readonly Preset[];
   readonly library?: ModelLibrary;
   readonly isLeaving?: () => boolean;
@@ -121,6 +123,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.access !== undefined && { access: options.access }),
     ...(options.files !== undefined && { files: options.files }),
     ...(options.batches !== undefined && { batches: options.batches }),
+    ...(options.now !== undefined && { now: options.now }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),

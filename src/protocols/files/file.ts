@@ -11,7 +11,7 @@ const MAX_SECONDS = 2_592_000;
 const MAX_FILENAME_LENGTH = 512;
 const MAX_LISTED = 10_000;
 
-const purpose = z.enum(PURPOSES).describe("What the file is for. Batches read files with the purpose `batch`.");
+export const purpose = z.enum(PURPOSES).describe("What the file is for. Batches read files with the purpose `batch`.");
 
 export const expiresAfter = z
   .object(

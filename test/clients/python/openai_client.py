@@ -6,6 +6,7 @@ Usage: openai_client.py BASE_URL MODEL
 import asyncio
 import json
 import sys
+import time
 
 import openai
 
@@ -85,6 +86,41 @@ def models():
     return {"ids": [model.id for model in client.models.list()], "by_alias": client.models.retrieve("smollm2").id}
 
 
+def batches():
+    """A file in two parts, a batch of it, and its results."""
+    lines = "".join(
+        json.dumps(
+            {
+                "custom_id": name,
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": {"model": MODEL, "messages": MESSAGES, "temperature": 0, "max_tokens": 20},
+            }
+        )
+        + "\n"
+        for name in ("one", "two")
+    ).encode()
+    upload = client.uploads.create(
+        purpose="batch", filename="in.jsonl", bytes=len(lines), mime_type="application/jsonl"
+    )
+    parts = [client.uploads.parts.create(upload.id, data=part).id for part in (lines[:50], lines[50:])]
+    file = client.uploads.complete(upload.id, part_ids=parts).file
+    batch = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    while batch.status not in ("completed", "failed", "expired", "cancelled"):
+        time.sleep(0.05)
+        batch = client.batches.retrieve(batch.id)
+    results = [json.loads(line) for line in client.files.content(batch.output_file_id).text.splitlines()]
+    return {
+        "status": batch.status,
+        "ids": sorted(result["custom_id"] for result in results),
+        "text": results[0]["response"]["body"]["choices"][0]["message"]["content"],
+        "listed": batch.id in [other.id for other in client.batches.list()],
+        "deleted": client.files.delete(file.id).deleted,
+    }
+
+
 def errors():
     def caught(**fields):
         try:
@@ -142,6 +178,7 @@ print(
             "completions": completions(),
             "neighbours": neighbours(),
             "models": models(),
+            "batches": batches(),
             "errors": errors(),
             "aborted": aborted(),
             "cancelled": asyncio.run(cancelled()),

@@ -49,6 +49,9 @@ async function createFilledApp() {
   // Nothing runs batches here.
   const ended = { to: "completed", moment: "completed_ms", atMs: 1 } as const;
   const end = () => state.batchQueue.change(messageBatch, ["in_progress"], ended);
+  const announced = { purpose: "batch", filename: "in.jsonl", mime_type: "text/plain" };
+  const upload = await create("/v1/uploads", { ...announced, bytes: 10 });
+  const emptyUpload = await create("/v1/uploads", { ...announced, bytes: 0 });
   const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
   const [item] = z.object({ data: z.array(identified) }).parse(items).data;
   const fill = (path: string) =>
@@ -58,6 +61,8 @@ async function createFilledApp() {
       .replace("/conversations/{id}", `/conversations/${conversation}`)
       .replace("/messages/batches/{id}", `/messages/batches/${messageBatch}`)
       .replace("/batches/{id}", `/batches/${batch}`)
+      .replace("/uploads/{id}/complete", `/uploads/${emptyUpload}/complete`)
+      .replace("/uploads/{id}", `/uploads/${upload}`)
       .replace("/files/{id}", `/files/${file}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");

@@ -13,7 +13,7 @@ import {
   paging,
 } from "./shared.ts";
 
-const file: NamedSchema & { schema: z.ZodObject } = {
+export const file: NamedSchema & { schema: z.ZodObject } = {
   name: "File",
   schema: z.object({
     id: z.string(),
