@@ -18,10 +18,12 @@ export type Asides = {
   next(): Task | undefined;
   /** Whether endless tasks hold no more slots than they may keep. */
   hasKeptRoom(): boolean;
+  /** A task of class batch that yielded, the longest aside first: it goes on before others of its class begin. */
+  yielded(): Task | undefined;
   /** The running task to set aside for `task`; undefined if there is none. */
   findFor(task: Task): Task | undefined;
-  /** Sets a task aside. False if the engine can't. */
-  add(task: Task): boolean;
+  /** Sets a task aside for `other`. False if the engine can't. */
+  add(task: Task, other: Task): boolean;
   /** The task goes on, or has left. */
   remove(task: Task): void;
 };
@@ -37,6 +39,11 @@ export type AsidesOptions = {
 
 /** How much longer a task stays aside while requests of a higher class wait. */
 const LOWER_PAUSE_MS = 60_000;
+
+/** Whether those of class batch yield to it: a request that somebody waits for, and that has not begun. */
+function mayClaim({ job, state }: Task): boolean {
+  return state === "waiting" && job.priority !== "batch" && job.isWarmUp !== true;
+}
 
 export function createAsides({ clock, pricing, queue, slots, running, limiter }: AsidesOptions): Asides {
   const tasks = new Set<Task>();
@@ -65,9 +72,15 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
       for (const task of tasks) if (isBack(task) && hasPlace(task)) return task;
       return undefined;
     },
+    yielded() {
+      for (const task of tasks) if (task.hasYielded) return task;
+      return undefined;
+    },
     findFor(task) {
       const { job, state, entry, choices } = task;
       if (state === "aside" && !isBack(task)) return undefined;
+      const yielding = mayClaim(task) ? running.yielding() : undefined;
+      if (yielding !== undefined) return yielding;
       const { tenant, priority } = job;
       const takesMs = state === "aside" ? 0 : (entry?.cost ?? 0) * pricing.calibration;
       const claimant = { tenant, priority, takesMs, held: slots.heldBy(tenant), isAgain: state === "aside" };
@@ -76,7 +89,7 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
         lasting: running.lastingSlots() + slots.keptFrom(tenant, choices),
       });
     },
-    add(task) {
+    add(task, other) {
       const { entry, lease, hold } = task;
       if (entry === undefined || lease === undefined || hold?.pause() !== true) return false;
       const nowMs = clock.now();
@@ -93,6 +106,7 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
       task.lease = undefined;
       task.reckonedMs = 0;
       task.backMs = nowMs + pauseMs(turnMs);
+      task.hasYielded = task.job.priority === "batch" && other.job.priority !== "batch";
       task.state = "aside";
       restUntilMs = nowMs + turnMs;
       tasks.add(task);

@@ -29,7 +29,7 @@ export type Claimant = {
 const OVERDUE = 4;
 
 /** A run isn't set aside before this time, so that resuming costs little in comparison. */
-const LEAST_TURN_MS = 2_000;
+export const LEAST_TURN_MS = 2_000;
 
 /** A run that is certain to end within this time isn't set aside: that would cost it more than others gain. */
 const NEAR_MS = 30_000;

@@ -130,10 +130,15 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     }
   }
 
-  /** A task that was aside long enough, if it may go on; else the head of the queue; else any task that is aside. */
+  /**
+   * A task that was aside long enough, if it may go on; else the head of the queue, or one that yielded if that is of class batch too; else any
+   * task that is aside.
+   */
   function nextTask(): Task | undefined {
     const [first] = asides.tasks;
-    return asides.next() ?? queue.head?.value ?? first;
+    const head = queue.head?.value;
+    const yielded = head === undefined || head.job.priority === "batch" ? asides.yielded() : undefined;
+    return asides.next() ?? yielded ?? head ?? first;
   }
 
   function take(task: Task): void {
@@ -183,7 +188,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function relieveFor(task: Task | undefined): boolean {
     if (task === undefined || hasRoomFor(task)) return false;
     const found = asides.findFor(task);
-    if (found === undefined || !asides.add(found)) return false;
+    if (found === undefined || !asides.add(found, task)) return false;
     // Ignores the slot kept free for other tenants: two tasks need not be set aside for one.
     if (slots.sequences + slots.widthOf(task.choices) <= limiter.limit) take(task);
     return true;
@@ -340,7 +345,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       if (!pricing.speeds.isKnown) return awayMs;
       const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
       if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return awayMs + prefillMs;
-      const { work } = queue.aheadOfNext(job, { entries: more, work: more * slotMs });
+      const { entries, work } = queue.aheadOfNext(job, { entries: more, work: more * slotMs });
+      // Those of class batch yield at once.
+      if (entries === 0 && job.priority !== "batch" && running.yielding() !== undefined) return awayMs + prefillMs;
       return awayMs + waitMs(job, work, slotMs) + prefillMs;
     },
     look() {

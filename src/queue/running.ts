@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
+import type { Priority } from "../generation/terms.ts";
 import type { HeldSlots, Lease } from "./held-slots.ts";
 import type { Limiter } from "./limiter.ts";
-import { dueAfterMs, dueAgainAfterMs, endsSoon, keptSlots, type Overdue } from "./overdue.ts";
+import { dueAfterMs, dueAgainAfterMs, endsSoon, keptSlots, LEAST_TURN_MS, type Overdue } from "./overdue.ts";
 import type { Pricing } from "./price.ts";
 import type { Task } from "./task.ts";
 
@@ -17,6 +18,11 @@ export type Running = {
   likelyDueMs(task: Task): number;
   /** The tasks that are overdue. */
   overdue(): Overdue<Task>[];
+  /**
+   * The task of class batch to set aside for any request of a higher class: the one that has generated least, since resuming costs least then.
+   * One that has yielded before has a turn of some length first, so that each makes progress.
+   */
+  yielding(): Task | undefined;
   /** The slots of endless tasks. */
   endlessSlots(): number;
   /** The slots that don't become free soon: those of endless tasks, and of overdue tasks whose end is near, but not nearer than another turn. */
@@ -31,6 +37,9 @@ export type RunningOptions = {
   readonly slots: HeldSlots;
   readonly limiter: Pick<Limiter, "limit">;
 };
+
+/** The class whose requests nobody waits for. */
+const LOWEST: Priority = "batch";
 
 export function createRunning({ clock, pricing, slots, limiter }: RunningOptions): Running {
   const tasks = new Set<Task>();
@@ -70,8 +79,17 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
 
   function endlessSlots(): number {
     let held = 0;
-    for (const task of tasks) if (task.earlierMs > 0 || isOverdue(task)) held += task.lease?.sequences ?? 0;
+    for (const task of tasks) {
+      const wasEndless = task.earlierMs > 0 && !task.hasYielded;
+      if (wasEndless || isOverdue(task)) held += task.lease?.sequences ?? 0;
+    }
     return held;
+  }
+
+  function mayYield({ job, hold, spokeMs, hasYielded, earlierMs }: Task): boolean {
+    if (job.priority !== LOWEST || hold === undefined) return false;
+    const isFresh = earlierMs === 0 && !hasYielded;
+    return isFresh || (spokeMs !== undefined && clock.now() - spokeMs >= LEAST_TURN_MS);
   }
 
   /** Whether a task's end is near, but it has taken longer than a turn, and will take another. */
@@ -101,6 +119,13 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
         const hadMs = earlierMs + slots.heldMs(lease);
         return [{ value: task, tenant, priority, sequences: lease.sequences, hadMs, isAgain: earlierMs > 0 }];
       });
+    },
+    yielding() {
+      let least: Task | undefined;
+      for (const task of tasks) {
+        if (mayYield(task) && (least === undefined || spokenMs(task) < spokenMs(least))) least = task;
+      }
+      return least;
     },
     endlessSlots,
     lastingSlots,

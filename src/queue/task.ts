@@ -70,12 +70,14 @@ export type Task = {
   spokeMs: number | undefined;
   /** While it is aside: from then on it may go on before others. */
   backMs: number;
+  /** Whether it was last set aside because a request of a higher class came, and not for being overdue. */
+  hasYielded: boolean;
 };
 
 export function createTask(of: Pick<Task, "job" | "arrivedMs" | "waiting">): Task {
   return {
     ...of,
-    ...{ state: "waiting", choices: of.job.choices, position: 0, reckonedMs: 0, backMs: 0 },
+    ...{ state: "waiting", choices: of.job.choices, position: 0, reckonedMs: 0, backMs: 0, hasYielded: false },
     ...{ entry: undefined, meter: undefined, lease: undefined, hold: undefined, spokeMs: undefined },
     ...{ earlierMs: 0, earlierCost: 0, earlierSpokenMs: 0 },
   };
