@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { access, constants } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Flags } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
@@ -47,9 +47,15 @@ async function openLines(
     return splitLines(stdin as AsyncIterable<string | Buffer>);
   }
   const path = resolve(cwd, file);
-  await access(path, constants.R_OK).catch(() => {
+  const isFile = await access(path, constants.R_OK)
+    .then(() => stat(path))
+    .then(
+      (found) => !found.isDirectory(),
+      () => false,
+    );
+  if (!isFile) {
     throw new CommandError(`The log ${file} can't be read. Give the file that the gateway's stderr is written to.`);
-  });
+  }
   if (flags.follow === true) return followLines(path, new AbortController().signal);
   return splitLines(createReadStream(path, "utf8"));
 }

@@ -31,9 +31,11 @@ export async function openObservers(options: ObserversOptions): Promise<Observer
   const { config, watch, directory, version, logger } = options;
   const providerOf = (model: string) => directory.find(model)?.upstream?.kind;
   const meter = config.metrics === "off" ? undefined : createMeter({ models: directory, version });
-  const settings = readTraceSettings(process.env, (problem) => logger.warn(problem));
+  const warn = (problem: string) => logger.warn(problem);
+  const settings = readTraceSettings(process.env, warn);
   const traces =
-    settings && (await (await import("../telemetry/traces/traces.ts")).openTraces({ settings, version, providerOf }));
+    settings &&
+    (await (await import("../telemetry/traces/traces.ts")).openTraces({ settings, version, providerOf, warn }));
   if (meter !== undefined) watch.follow(meter.follow);
   if (traces !== undefined) watch.follow(traces.follow);
   return {

@@ -13,6 +13,8 @@ const PASSED_ON: ReadonlySet<string> = new Set([
   "output_config",
   "output_format",
   "chat_template_kwargs",
+  // Of a batch of messages, whose requests are stored as they came.
+  "requests",
   // Other servers' names for a schema or a format.
   "guided_json",
   "structured_outputs",

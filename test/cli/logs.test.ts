@@ -77,6 +77,7 @@ describe("sluice logs", () => {
   it("says where a log comes from if there is none", async () => {
     await expect(logs(undefined, {}, fakeContext())).rejects.toThrow("stderr");
     await expect(logs("none.log", {}, fakeContext({ cwd: folder }))).rejects.toThrow("none.log");
+    await expect(logs(".", {}, fakeContext({ cwd: folder }))).rejects.toThrow("can't be read");
   });
 
   it("reads what is piped in, and colours it for a terminal unless NO_COLOR is set", async () => {
@@ -127,6 +128,11 @@ describe("lines", () => {
     expect(await fresh).toBe("two");
     stop.abort();
     expect((await followed.next()).done).toBe(true);
+  });
+
+  it("are shown however deeply they are nested, and with what turns the direction of writing made visible", () => {
+    const deep = `{"time":"2026-11-29T10:00:00Z","msg":"\u202eolleh","rest":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
+    expect(showEntry(readEntry(deep), false)).toContain("\\u202eolleh");
   });
 
   it("show nothing that moves a terminal's cursor, whatever they hold", () => {

@@ -118,6 +118,14 @@ describe("traces", () => {
     expect(collector.spans()).toEqual([]);
   });
 
+  it("end with the gateway, not with an error, where nobody collects them", async () => {
+    await collector.close();
+    const opened = await openUpstream(answerAs("generic", "Hello"), "kind: generic");
+    await ask(opened, CHAT, QUESTION);
+    await closeUpstreams();
+    collector = await openCollector();
+  });
+
   it("have what was asked and answered where that is asked for", async () => {
     process.env.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT = "true";
     const opened = await openUpstream(answerAs("generic", "Hello"), "kind: generic, cache: true");

@@ -237,7 +237,7 @@ describe("an error of POST /v1/messages", () => {
     ["a body that is not JSON", MESSAGES, init("{"), 400, "invalid_request_error", "JSON"],
     ["a wrong method", MESSAGES, { method: "GET" }, 405, "invalid_request_error", "POST"],
     ["a wrong content type", MESSAGES, { method: "POST", body: "x" }, 415, "invalid_request_error", "application/json"],
-    ["an unknown URL", `${MESSAGES}/batches`, { method: "POST" }, 404, "not_found_error", "/v1/messages"],
+    ["an unknown URL", `${MESSAGES}/unknown`, { method: "POST" }, 404, "not_found_error", "/v1/messages"],
   ])("has Anthropic's form: %s", async (_, path, request, status, type, words) => {
     const { app } = createTestApp();
     const response = await app.request(path, request);

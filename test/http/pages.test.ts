@@ -112,7 +112,9 @@ describe("a POST that a page can send without asking", () => {
       "/admin/cache/warm",
       "/admin/reload",
       "/v1/batches/{id}/cancel",
+      "/v1/messages/batches/{id}/cancel",
       "/v1/responses/{id}/cancel",
+      "/v1/uploads/{id}/cancel",
     ]);
     const { app } = createTestApp();
     for (const { path } of bodiless) {

@@ -44,10 +44,7 @@ export function showEntry(entry: Entry, isColoured: boolean): string {
     const rest = Object.fromEntries(
       Object.entries(of).filter(([name, value]) => !KNOWN.has(name) && value !== undefined),
     );
-    const shown =
-      Object.keys(rest).length === 0
-        ? undefined
-        : paint("dim", escapeControls(JSON.stringify(rest).slice(0, MAX_REST)));
+    const shown = Object.keys(rest).length === 0 ? undefined : paint("dim", escapeControls(writeRest(rest)));
     const colour = level === "error" || level === "fatal" ? "red" : level === "warn" ? "yellow" : "dim";
     return [paint(colour, level.toUpperCase().padEnd(5)), msg, shown].filter(isSaid).join("  ");
   }
@@ -81,6 +78,15 @@ function durationOf(ms: number): string {
     : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1_000)} s`;
 }
 
+/** As JSON, unless it is nested deeper than that can be written. */
+function writeRest(rest: object): string {
+  try {
+    return JSON.stringify(rest).slice(0, MAX_REST);
+  } catch {
+    return `{${Object.keys(rest).join(", ").slice(0, MAX_REST)}}`;
+  }
+}
+
 /** What a client sent, such as a path, may hold what moves a terminal's cursor. */
 function cleanWords(said: Said): Said {
   return Object.fromEntries(
@@ -89,5 +95,8 @@ function cleanWords(said: Said): Said {
 }
 
 function escapeControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (control) => {
+    const code = control.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
+  });
 }

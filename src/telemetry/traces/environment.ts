@@ -11,6 +11,8 @@ export type TraceSettings = {
   readonly withContent: boolean;
 };
 
+const ENDPOINTS = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"] as const;
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -23,17 +25,23 @@ export function readTraceSettings(env: Env, warn: (problem: string) => void): Tr
   const said = (name: string) => env[name]?.trim() || undefined;
   if (said("OTEL_SDK_DISABLED")?.toLowerCase() === "true") return undefined;
   const exporters = said("OTEL_TRACES_EXPORTER")?.toLowerCase().split(",");
-  const isNamed = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"].some((name) => said(name));
+  const isNamed = ENDPOINTS.some((name) => said(name));
   if (exporters === undefined ? !isNamed : !exporters.includes("otlp")) {
     const others = exporters?.filter((name) => name !== "none") ?? [];
     if (others.length > 0) warn(`OTEL_TRACES_EXPORTER: only otlp and none are known, not ${others.join()}.`);
+    return undefined;
+  }
+  const unusable = ENDPOINTS.find((name) => said(name) !== undefined && !isHttpUrl(said(name) ?? ""));
+  if (unusable !== undefined) {
+    // Its value may hold a password.
+    warn(`${unusable}: expected a URL such as http://localhost:4318. No traces are sent.`);
     return undefined;
   }
   const number = (name: string) => {
     const value = said(name);
     if (value === undefined) return undefined;
     if (/^\d{1,9}$/.test(value) && Number(value) > 0) return Number(value);
-    warn(`${name}: expected a positive number, not '${value}'.`);
+    warn(`${name}: expected a positive number, not '${value}'. It is left at its default.`);
     return undefined;
   };
   const batch = {
@@ -48,6 +56,10 @@ export function readTraceSettings(env: Env, warn: (problem: string) => void): Tr
     batch: Object.fromEntries(Object.entries(batch).filter(([, value]) => value !== undefined)),
     withContent: said("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")?.toLowerCase() === "true",
   };
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }
 
 function readEncoding(protocol: string | undefined, warn: (problem: string) => void): TraceSettings["encoding"] {
@@ -72,7 +84,7 @@ function readSampler(
   const isShare = share >= 0 && share <= 1;
   const ratio = isShare ? share : 1;
   if (name?.endsWith("traceidratio") && !isShare)
-    warn(`OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1, not '${argument}'.`);
+    warn(`OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1, not '${argument}'. All traces are sent.`);
   switch (name) {
     case undefined:
     case "parentbased_always_on":

@@ -1,4 +1,5 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
+import { setTimeout } from "node:timers/promises";
+import { DiagLogLevel, diag, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { AlwaysOnSampler, BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { TraceContext } from "../../generation/trace.ts";
@@ -18,16 +19,25 @@ export type ExportOptions = {
   readonly version: string;
   /** Returns the Unix time in ms of a time by the monotonic clock. */
   readonly toUnixMs: (ms: number) => number;
+  /** Told what the libraries complain of, such as a collector that doesn't answer. */
+  readonly warn: (problem: string) => void;
   /** The OTLP exporter unless given. */
   readonly exporter?: SpanExporter;
 };
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
 
+/** How long the last spans may take to be sent. */
+const FAREWELL_MS = 2_000;
+const SILENCE_MS = 60_000;
+const MAX_WORDS = 300;
+
 /** The convention that `names.ts` keeps to. */
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0";
 
-export async function openTraceExport({ settings, version, toUnixMs, exporter }: ExportOptions): Promise<TraceExport> {
+export async function openTraceExport(options: ExportOptions): Promise<TraceExport> {
+  const { settings, version, toUnixMs, warn, exporter } = options;
+  listenToLibraries(warn);
   /** The ids of the next span, where it must have certain ones. */
   let next: Pick<TraceContext, "traceId" | "spanId"> | undefined;
   const resource = defaultResource()
@@ -64,7 +74,28 @@ export async function openTraceExport({ settings, version, toUnixMs, exporter }:
     span.end(toUnixMs(endMs));
   }
 
-  return { tell, close: () => provider.shutdown() };
+  return {
+    tell,
+    // A collector that is away must not hold up the gateway's end.
+    close: () =>
+      Promise.race([provider.shutdown().catch(() => {}), setTimeout(FAREWELL_MS, undefined, { ref: false })]),
+  };
+}
+
+/** Passes on what the libraries log: the same complaint comes with each batch, so one a minute is enough. */
+function listenToLibraries(warn: (problem: string) => void): void {
+  let nextMs = 0;
+  const tell = (...words: readonly unknown[]) => {
+    const nowMs = performance.now();
+    if (nowMs < nextMs) return;
+    nextMs = nowMs + SILENCE_MS;
+    warn(`OpenTelemetry: ${words.map(String).join(" ").slice(0, MAX_WORDS)}`);
+  };
+  const ignore = () => {};
+  diag.setLogger(
+    { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
 }
 
 async function openExporter(encoding: TraceSettings["encoding"]): Promise<SpanExporter> {

@@ -20,6 +20,7 @@ export type TracesOptions = {
   readonly version: string;
   /** The kind of the server that answers for a model; undefined for this machine. */
   readonly providerOf: (model: string) => string | undefined;
+  readonly warn: (problem: string) => void;
   readonly open?: typeof openTraceExport;
 };
 
@@ -28,9 +29,10 @@ export async function openTraces({
   settings,
   version,
   providerOf,
+  warn,
   open = openTraceExport,
 }: TracesOptions): Promise<Traces> {
-  const spans: TraceExport = await open({ settings, version, toUnixMs: (ms) => performance.timeOrigin + ms });
+  const spans: TraceExport = await open({ settings, version, toUnixMs: (ms) => performance.timeOrigin + ms, warn });
   const { share, heedsClient } = settings.sampler;
 
   /** By the trace's id, so that all servers on the way decide alike. */

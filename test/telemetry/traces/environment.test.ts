@@ -58,6 +58,16 @@ describe("traces", () => {
     expect(warnings).toEqual([expect.stringContaining(name)]);
   });
 
+  it.each(["localhost:4318", "nonsense", "ftp://user:secret@host"])(
+    "are not told where the endpoint is %s, and the warning doesn't repeat it",
+    (endpoint) => {
+      const { settings, warnings } = read({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+      expect(settings).toBeUndefined();
+      expect(warnings).toEqual([expect.stringContaining("http://localhost:4318")]);
+      expect(warnings.join()).not.toContain("secret");
+    },
+  );
+
   it("warn of a share that is none, and of an exporter that is not known", () => {
     expect(read({ ...ENDPOINT, OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "2" })).toMatchObject({
       settings: { sampler: { share: 1 } },
