@@ -7,6 +7,7 @@ import { ClientGoneError, HttpError } from "./errors.ts";
 
 /** The file of a form, while the form arrives. */
 export type FormFile = {
+  /** Empty if the form says none. */
   readonly filename: string;
   /** The file's bytes. Ends when the whole form has arrived. */
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -57,20 +58,23 @@ export async function readForm<T>(
     await ended.promise;
   }
 
-  form.on("field", (name, value, nameIsCut, valueIsCut) => {
-    if (nameIsCut || valueIsCut) fail(malformed(`the field '${name.slice(0, 64)}' is too long`));
+  // Busboy's types leave out that a part may have no name, and a file no filename.
+  form.on("field", (name: string | undefined, value, nameIsCut, valueIsCut) => {
+    if (name === undefined) fail(malformed("it has a part without a name"));
+    else if (nameIsCut || valueIsCut) fail(malformed(`the field '${name.slice(0, 64)}' is too long`));
     else fields.set(name, value);
   });
-  form.on("file", (name, stream, filename) => {
+  form.on("file", (name: string | undefined, stream, filename: string | undefined) => {
     // Whoever reads it gets its errors; before that they would end the process.
     stream.on("error", () => fail(malformed("it ends too soon")));
     if (name !== fileField) {
-      fail(malformed(`it has a file in '${name.slice(0, 64)}', and its file must be in '${fileField}'`));
+      const place = name === undefined ? "without a name" : `in '${name.slice(0, 64)}'`;
+      fail(malformed(`it has a file ${place}, and its file must be in '${fileField}'`));
       stream.resume();
       return;
     }
     file = stream;
-    take({ filename, bytes: read(stream), fields }).then(taken.resolve, taken.reject);
+    take({ filename: filename ?? "", bytes: read(stream), fields }).then(taken.resolve, taken.reject);
   });
   form.on("fieldsLimit", () => fail(malformed("it has too many fields")));
   form.on("partsLimit", () => fail(malformed("it has too many parts")));

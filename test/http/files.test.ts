@@ -25,6 +25,14 @@ function withHeader(name: string, value: string) {
   return { ...init, headers: { ...init.headers, [name]: value } };
 }
 
+const FILE_PART = '--a\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n';
+const PURPOSE_PART = '--a\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n';
+
+/** A form with the boundary `a`. */
+function rawForm(body: string) {
+  return { method: "POST", headers: { "content-type": "multipart/form-data; boundary=a" }, body };
+}
+
 describe("files", () => {
   it("are stored, listed, shown, returned and deleted, in OpenAI's form", async () => {
     using it = await createFilesApp();
@@ -108,6 +116,30 @@ describe("files", () => {
       message: expect.stringContaining(message),
     });
     expect(it.state.files.usedBytes()).toBe(0);
+  });
+
+  it.each([
+    ["a file without a filename", 'name="file"', "file", "The file has no name."],
+    ["a file with an empty filename", 'name="file"; filename=""', "file", "The file has no name."],
+    ["a file without a field's name", 'filename="a"', null, "it has a file without a name"],
+  ])("with %s are refused, and nothing is kept", async (_, disposition, param, message) => {
+    using it = await createFilesApp();
+    const head = `content-disposition: form-data; ${disposition}\r\ncontent-type: application/octet-stream`;
+    expect(await it.refusal(rawForm(`--a\r\n${head}\r\n\r\nx\r\n${PURPOSE_PART}--a--\r\n`))).toMatchObject({
+      status: 400,
+      param,
+      message: expect.stringContaining(message),
+    });
+    expect(it.state.files.usedBytes()).toBe(0);
+  });
+
+  it("with a field without a name are refused", async () => {
+    using it = await createFilesApp();
+    const body = `${FILE_PART}--a\r\ncontent-disposition: form-data\r\n\r\nx\r\n${PURPOSE_PART}--a--\r\n`;
+    expect(await it.refusal(rawForm(body))).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("it has a part without a name"),
+    });
   });
 
   it("that are too large are refused with a 413", async () => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { missingParameter } from "../errors.ts";
+import { InvalidRequestError } from "../errors.ts";
 import { integer, string } from "../fields.ts";
 import { parseWire } from "../issue.ts";
 import { decodePaging, type Paging } from "../paging.ts";
@@ -61,7 +61,13 @@ export function lifeOf(after: z.infer<typeof expiresAfter> | null | undefined): 
 /** The name that a client gives to a file, without folders. Throws `InvalidRequestError` if there is none. */
 export function decodeFilename(name: string): string {
   const base = name.split(/[/\\]/).at(-1) ?? "";
-  if (base === "") throw missingParameter("file");
+  if (base === "") {
+    throw new InvalidRequestError(
+      "The file has no name. Send it with a 'filename'.",
+      "file",
+      "missing_required_parameter",
+    );
+  }
   return base.slice(0, MAX_FILENAME_LENGTH);
 }
 
