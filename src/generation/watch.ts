@@ -16,7 +16,7 @@ export type Sighting =
   | { readonly type: "failed"; readonly error: unknown };
 
 /**
- * Receives the events of every request. It must not throw, and must be fast: it is called between two tokens.
+ * Receives the events of every client's request. It must not throw, and must be fast: it is called between two tokens.
  *
  * @param atMs the time, by a monotonic clock in ms
  */
@@ -32,7 +32,7 @@ export type Follower = {
 /** Follows a request from its beginning, so that nothing need be looked up later. */
 export type Follow = (request: GenerationRequest | EmbeddingRequest, startedMs: number) => Follower;
 
-/** Reports requests to listeners. */
+/** Reports clients' requests to listeners. The gateway's own, such as a warm-up, are nobody's to count. */
 export type Watch = {
   /** The outermost layer. Without listeners it passes requests on unchanged. */
   readonly layer: Layer;
@@ -75,11 +75,11 @@ export function createWatch(now: () => number = () => performance.now()): Watch 
         };
       }),
     layer(request, next) {
-      if (follows.length === 0) return next(request);
+      if (follows.length === 0 || request.terms?.isWarmUp === true) return next(request);
       return { [Symbol.asyncIterator]: () => new WatchedEvents(request, next, begin, now) };
     },
     async embedLayer(request, next) {
-      if (follows.length === 0) return next(request);
+      if (follows.length === 0 || request.terms?.isWarmUp === true) return next(request);
       const follower = begin(request);
       try {
         const result = await next({ ...request, observe: passOn(request, follower, now) });

@@ -100,6 +100,14 @@ describe("who listens to generations", () => {
     expect(seen).toEqual([]);
   });
 
+  it("hears nothing of the gateway's own, such as a warm-up", async () => {
+    const { generate, seen, listen } = setUp();
+    listen();
+    const terms = { tenant: "local", priority: "batch", isWarmUp: true } as const;
+    expect(await collect(generate(generationRequest({ terms })))).toEqual(EVENTS);
+    expect(seen).toEqual([]);
+  });
+
   it("hears of a beginning and an end of each, whatever the client takes of it", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.constantFrom("next", "return"), { minLength: 1, maxLength: 8 }), async (steps) => {
@@ -133,6 +141,13 @@ describe("who listens to embeddings", () => {
       ...[{ type: "began" }, ADMITTED, { type: "embedded", tokens: 7 }],
       { type: "ended", outcome: "done" },
     ]);
+  });
+
+  it("hears nothing of the gateway's own", async () => {
+    const { embed, seen, listen } = setUpEmbeddings(async () => ({ vectors: [], tokens: 7 }));
+    listen();
+    await embed({ ...request, terms: { tenant: "local", priority: "batch", isWarmUp: true } });
+    expect(seen).toEqual([]);
   });
 
   it("hears of a failure, and of a client that left", async () => {
