@@ -1,4 +1,9 @@
-import type { FileHandle } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
+
+/** A file to be read, such as a `FileHandle`. */
+export type Input = {
+  read(into: Buffer, at: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+};
 
 /** Where a line begins. Lines that are blank don't count. */
 export type Place = {
@@ -22,59 +27,96 @@ export type Line = Place & {
 
 const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
+const SPACE = 0x20;
+
+/** The lines that are read before others have their turn, blank ones counted. */
+const LINES_AT_ONCE = 512;
 
 const strict = new TextDecoder("utf-8", { fatal: true });
 const lenient = new TextDecoder("utf-8");
 
-/** Reads a file's lines from a place on, with at most one of them in memory, and none that has more than `maxBytes`. */
-export async function* readLines(handle: FileHandle, from: Place, maxBytes: number): AsyncGenerator<Line> {
+/** A file has more blank lines than it may. */
+export class TooManyBlankLinesError extends Error {
+  override readonly name = "TooManyBlankLinesError";
+  /** The number of the first line too many, from 1. */
+  readonly line: number;
+
+  constructor(line: number) {
+    super(`Line ${line} is one blank line too many.`);
+    this.line = line;
+  }
+}
+
+/**
+ * Reads a file's lines from a place on, with at most one of them in memory, and none that has more than `maxBytes`.
+ * Throws `TooManyBlankLinesError` if more than `maxBlank` lines are blank.
+ */
+export async function* readLines(
+  handle: Input,
+  from: Place,
+  maxBytes: number,
+  maxBlank = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Line> {
   const chunk = Buffer.alloc(CHUNK_BYTES);
   let { line, offset: start } = from;
   let number = 0;
+  let blank = 0;
   let pieces: Buffer[] = [];
   let bytes = 0;
 
-  function* finish(end: number): Generator<Line> {
+  /** Undefined if the line is blank. */
+  function finish(end: number): Line | undefined {
     number += 1;
     const isTooLong = bytes > maxBytes;
-    const whole = isTooLong ? undefined : Buffer.concat(pieces);
+    const read = isTooLong ? { text: undefined, isUtf8: true } : decode(pieces);
     const place = { line, offset: start, number, end };
     pieces = [];
     bytes = 0;
     start = end;
-    if (whole === undefined) {
-      line += 1;
-      yield { ...place, text: undefined, isUtf8: true };
-      return;
+    if (read.text === "") {
+      blank += 1;
+      if (blank > maxBlank) throw new TooManyBlankLinesError(number);
+      return undefined;
     }
-    const decoded = decode(whole);
-    if (decoded.text === "") return;
     line += 1;
-    yield { ...place, ...decoded };
+    return { ...place, ...read };
   }
 
   for (let position = start; ; ) {
     const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) break;
+    const filled = chunk.subarray(0, bytesRead);
     for (let at = 0; at < bytesRead; ) {
-      const newline = chunk.subarray(0, bytesRead).indexOf(NEWLINE, at);
+      const newline = filled.indexOf(NEWLINE, at);
       const end = newline < 0 ? bytesRead : newline;
       bytes += end - at;
       if (bytes > maxBytes) pieces = [];
-      else if (end > at) pieces.push(Buffer.from(chunk.subarray(at, end)));
+      else if (end > at) pieces.push(Buffer.from(filled.subarray(at, end)));
       at = end + 1;
-      if (newline >= 0) yield* finish(position + at);
+      if (newline < 0) break;
+      const finished = finish(position + at);
+      if (finished !== undefined) yield finished;
+      if (number % LINES_AT_ONCE === 0) await setImmediate();
     }
     position += bytesRead;
   }
-  if (bytes > 0) yield* finish(start + bytes);
+  const last = bytes > 0 ? finish(start + bytes) : undefined;
+  if (last !== undefined) yield last;
 }
 
 /** Without spaces around it, and without a byte-order mark. */
-function decode(bytes: Buffer): { readonly text: string; readonly isUtf8: boolean } {
+function decode(pieces: readonly Buffer[]): { readonly text: string; readonly isUtf8: boolean } {
+  // Most blank lines are known without being decoded.
+  if (pieces.every((piece) => piece.every(isSpace))) return { text: "", isUtf8: true };
+  const bytes = Buffer.concat(pieces);
   try {
     return { text: strict.decode(bytes).trim(), isUtf8: true };
   } catch {
     return { text: lenient.decode(bytes).trim(), isUtf8: false };
   }
+}
+
+/** A space, or one of the tab, form feed and carriage return that end lines or fill them. */
+function isSpace(byte: number): boolean {
+  return byte === SPACE || (byte >= 0x09 && byte <= 0x0d);
 }

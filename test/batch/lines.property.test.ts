@@ -71,6 +71,30 @@ describe("the lines of a file", () => {
   });
 });
 
+/** A file in memory, of which each read is there at once: only the reader lets others have their turn. */
+function inMemory(content: Buffer) {
+  return {
+    async read(into: Buffer, at: number, length: number, position: number) {
+      return { bytesRead: content.copy(into, at, position, position + length) };
+    },
+  };
+}
+
+/** How many turns others have until a promise is settled. */
+async function turnsUntil(settled: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isSettled = false;
+  const end = settled.finally(() => {
+    isSettled = true;
+  });
+  while (!isSettled) {
+    turns += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await end;
+  return turns;
+}
+
 const whole = { line: 0, offset: 0, number: 1, end: 1, isUtf8: true };
 const faultOf = (text: string) => {
   const read = parseLine({ ...whole, text }, CHAT, 1_000);
@@ -117,6 +141,29 @@ describe("a batch's input", () => {
     const lines = [lineOf("a", { model: "m" }), "", lineOf("b", { model: "m" })];
     expect(await check(lines)).toEqual({ lines: 2, faults: [], model: "m" });
     expect(await check([...lines, lineOf("c", { model: "n" })])).toMatchObject({ model: undefined });
+  });
+
+  it.each([
+    ["empty", "\n"],
+    ["of a carriage return", "\r\n"],
+    ["of spaces that only Unicode knows", "\u3000\n"],
+  ])("with blank lines that are %s lets others have their turn", async (_, blank) => {
+    const input = inMemory(Buffer.from(blank.repeat(100_000) + lineOf("a")));
+    const validated = validateInput(input, { ...options, maxLines: 1_000_000 });
+    expect(await turnsUntil(validated)).toBeGreaterThan(100);
+    expect(await validated).toMatchObject({ lines: 1, faults: [] });
+  });
+
+  it("has at most as many blank lines as others", async () => {
+    expect(await check(["", lineOf("a"), "", lineOf("b")], { maxLines: 2 })).toMatchObject({ lines: 2, faults: [] });
+    expect((await check(["", "", " ", lineOf("a")], { maxLines: 2 })).faults).toEqual([
+      {
+        code: "too_many_lines",
+        message: "The file has more than 2 blank lines. Leave them out.",
+        param: null,
+        line: 3,
+      },
+    ]);
   });
 
   it("has its faults by their lines, a hundred at most", async () => {
