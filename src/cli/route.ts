@@ -1,6 +1,6 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { type UpstreamSettings, upstreamModels } from "../config/upstreams.ts";
+import { type UpstreamModel, type UpstreamSettings, upstreamModels } from "../config/upstreams.ts";
 import { PRIORITIES, type Priority } from "../generation/terms.ts";
 import { parseDate, parseDuration } from "../keys/duration.ts";
 import { parseAliases } from "../routing/aliases.ts";
@@ -11,15 +11,15 @@ import { CommandError } from "./errors.ts";
 import { resolveModels } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
-/** Nothing is known of a model that is not loaded, so it is taken to be able to do everything. */
-const ABLE = {
+/** A local model is taken to do what any can, since nothing is known of one that is not loaded. None reads images. */
+const LOCAL_CAN = {
   text: true,
   embeddings: true,
   reranking: true,
   tools: true,
   schemas: true,
   logprobs: true,
-  images: true,
+  images: false,
 };
 
 /** As many tokens as an answer without a limit is estimated to have. */
@@ -27,7 +27,7 @@ const OPEN_ANSWER_TOKENS = 256;
 
 /**
  * `sluice route`: lists the routes of the settings; with `--explain`, prints the order in which one would ask its targets for the request that the
- * flags describe, and why others are excluded. All targets count as ready, unless `--url` names a running gateway. Throws a ConfigError, and a CommandError for an invalid flag.
+ * flags describe, and why others are excluded. All targets count as ready, and as able to do what the settings say, unless `--url` names a running gateway. Throws a ConfigError, and a CommandError for an invalid flag.
  */
 export async function route(flags: Flags, context: CliContext, now: () => number = Date.now): Promise<number> {
   if (typeof flags.url === "string") return (await import("./explain-running.ts")).explainRunning(flags, context);
@@ -93,6 +93,7 @@ async function readTargets(
   flags: Flags,
 ): Promise<readonly (TargetState | undefined)[]> {
   const costAt = await readCosts(config, flags);
+  const { capabilitiesOf } = await import("../upstream/capabilities.ts");
   const { mayCome } = upstreamModels(config.upstreams);
   const aliases = parseAliases(config.aliases, models, mayCome);
   const waits = readWaits(flags.wait);
@@ -107,8 +108,11 @@ async function readTargets(
     const upstream = config.upstreams.find(({ name: prefix, models: own }) =>
       own === "all" ? id.toLowerCase().startsWith(`${prefix.toLowerCase()}/`) : Object.hasOwn(own, id),
     );
+    const model = upstream && modelOf(upstream, id);
     return {
-      ...{ id, isLocal: upstream?.local ?? true, can: ABLE, state: "ready", contextTokens: undefined },
+      ...{ id, isLocal: upstream?.local ?? true, state: "ready" },
+      can: upstream === undefined ? LOCAL_CAN : capabilitiesOf(upstream, model ?? {}, undefined),
+      contextTokens: model?.contextTokens ?? upstream?.contextTokens,
       firstTokenMs: waits.get(wanted) ?? waits.get(id.toLowerCase()),
       cost: upstream && costAt(upstream, id),
     };
@@ -124,9 +128,14 @@ async function readCosts(
   const listedPrice = await loadPrices(upstreams);
   const { promptTokens: prompt, answerTokens: completion } = readTokens(flags);
   return (upstream, id) => {
-    const model = upstream.models === "all" ? { name: id.slice(upstream.name.length + 1) } : upstream.models[id];
+    const model = modelOf(upstream, id);
     return model && costAt(upstream, model, listedPrice)({ prompt, cached: 0, completion })?.money;
   };
+}
+
+/** What the settings say of a model of an upstream. */
+function modelOf({ name, models }: UpstreamSettings, id: string): UpstreamModel | undefined {
+  return models === "all" ? { name: id.slice(name.length + 1) } : models[id];
 }
 
 function readTokens(flags: Flags): { readonly promptTokens: number; readonly answerTokens: number } {

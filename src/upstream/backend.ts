@@ -1,5 +1,5 @@
 import type { UpstreamModel } from "../config/upstreams.ts";
-import type { Backend, BackendDetails, Capabilities, Workload } from "../generation/backend.ts";
+import type { Backend, BackendDetails, Workload } from "../generation/backend.ts";
 import { generateTogether, type Start } from "../generation/batch.ts";
 import type { CostOf } from "../generation/cost.ts";
 import { dropImages } from "../generation/drop-images.ts";
@@ -16,6 +16,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
 import { replaceMembers } from "../json/members.ts";
 import type { Reader, Target, WrittenRequest } from "./api.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import type { Reply } from "./channel.ts";
 import { writeChoices } from "./choices.ts";
 import { brokenAnswer } from "./failures.ts";
@@ -45,7 +46,7 @@ export type UpstreamBackendOptions = {
 export function createUpstreamBackend(options: UpstreamBackendOptions): Backend {
   const { server, id, aliases, model, listed, queue, createdUnixSeconds, costOf } = options;
   const { settings, kind } = server;
-  const can = capabilitiesOf(options);
+  const can = capabilitiesOf(settings, model, listed()?.capabilities);
   const pace = createPace(settings.maxConcurrent, () => performance.now());
   const inHand = countInHand();
 
@@ -375,21 +376,6 @@ async function passEmbedding(
     const tokens = api.countEmbedded?.(answer.value) ?? 0;
     return { vectors: [], tokens, text: replaceMembers(answer.text, { model: JSON.stringify(ownName) }) };
   });
-}
-
-function capabilitiesOf({ server, model, listed }: UpstreamBackendOptions): Capabilities {
-  const { settings, kind } = server;
-  const told = listed()?.capabilities;
-  const isWriter = told === undefined || told.some((word) => word === "completion" || word === "chat");
-  const isEmbedder = told === undefined ? kind.can.embeddings : told.some((word) => word.startsWith("embedding"));
-  const { tools, schemas, logprobs, images } = kind.can;
-  const said = { text: isWriter, tools, schemas, logprobs, images, embeddings: isEmbedder };
-  const can = { ...said, ...settings.capabilities, ...model.capabilities };
-  return {
-    ...{ text: can.text ?? true, chat: can.text ?? true, infill: false },
-    ...{ tools: can.tools ?? tools, schemas: can.schemas ?? schemas, logprobs: can.logprobs ?? logprobs },
-    ...{ images: can.images ?? images, embeddings: can.embeddings ?? isEmbedder, reranking: false, tokenizing: false },
-  };
 }
 
 function detailsOf({ server, model, listed }: UpstreamBackendOptions): BackendDetails {

@@ -69,6 +69,34 @@ describe("sluice route", () => {
     ]);
   });
 
+  it("leaves out targets that can't do what the request needs, as far as the settings tell", async () => {
+    const settings = `
+model: [smollm2-135m-instruct]
+upstreams:
+  blind: { baseUrl: "https://a.example", models: [text-only], capabilities: { images: false } }
+  mixed:
+    baseUrl: "https://b.example"
+    capabilities: { images: false }
+    models: { plain: plain-v1, seeing: { name: seeing-v1, capabilities: { images: true }, contextTokens: 1000 } }
+  claude: { kind: anthropic, models: [opus] }
+  open: { baseUrl: "https://c.example" }
+routes: { look: [text-only, smollm2-135m-instruct, plain, seeing, opus, open/any] }
+`;
+    writeFileSync(join(folder, "images.yaml"), settings);
+    const words = ["--config", "images.yaml", "--explain", "look", "--json", "--tokens", "2000", "--needs"];
+    const images = JSON.parse((await sluiceRoute(...words, "images")).stdout);
+    expect(images.candidates).toMatchObject([
+      { target: "opus" },
+      { target: "open/any" },
+      { target: "seeing", deferred: "long" },
+    ]);
+    expect(images.excluded).toEqual(
+      ["text-only", "smollm2-135m-instruct", "plain"].map((target) => ({ target, reason: "images" })),
+    );
+    const { excluded } = JSON.parse((await sluiceRoute(...words, "logprobs")).stdout);
+    expect(excluded).toEqual([{ target: "opus", reason: "logprobs" }]);
+  });
+
   it("prints the decision as JSON too", async () => {
     const { stdout } = await sluiceRoute("--explain", "chat", "--json", "--used", "0.9");
     expect(JSON.parse(stdout).excluded).toContainEqual({ target: "large", reason: "budget" });
