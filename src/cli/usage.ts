@@ -38,7 +38,7 @@ export function usage(flags: Flags, context: CliContext, now: () => number = Dat
     context.stdout.write(`${JSON.stringify(rows.map(toJson), null, 2)}\n`);
   } else if (rows.length === 0) {
     context.stderr.write(
-      "No matching usage is recorded. A running gateway records usage with a delay of up to 2 seconds.\n",
+      "No matching usage is recorded. A running gateway records that of requests with a key, with a delay of up to 2 seconds; without keys it records none (sluice keys create).\n",
     );
   } else {
     context.stdout.write(formatTable([HEADING, ...rows.map(toCells)], [3, 4, 5, 6, 7, 8, 9, 10]));

@@ -187,6 +187,7 @@ describe("sluice usage", () => {
       { ...row("2026-11-21"), cost: 0.012345678, energyJoules: 7_200 },
     ]);
     expect(show({ key: "bob" }).stderr.text()).toContain("No matching usage is recorded");
+    expect(show({ key: "bob" }).stderr.text()).toContain("without keys it records none (sluice keys create)");
     expect(() => show({ since: "yore" })).toThrow('--since: "yore" is not allowed');
   });
 
