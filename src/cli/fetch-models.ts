@@ -67,6 +67,8 @@ export async function findServed(
   if (named.length < onDemand.length) {
     const downloaded = await listDownloaded(await loadCatalogue(), folder);
     found.push(...downloaded.models);
+    if (downloaded.models.length + downloaded.unusable.length === 0)
+      warn(`onDemand: ${DOWNLOADED} serves none, since no model is in ${folder}. Download one with: sluice pull NAME`);
     for (const { path, reason } of downloaded.unusable) warn(`${path} is not served: ${reason}`);
   }
   const byId = new Map(found.map((each) => [each.id.toLowerCase(), each]));

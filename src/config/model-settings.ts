@@ -58,11 +58,11 @@ export const modelSettings = {
     .describe(
       "guess several tokens from what is repeated in prompt and answer, and evaluate them at once; auto measures at start whether that is faster",
     ),
-  keepLoaded: keepLoadedSchema
-    .default("auto")
-    .describe(
+  keepLoaded: keepLoadedSchema.default("auto").meta({
+    description:
       "how long a model stays loaded without requests; auto keeps the models of --model, and others for 5 minutes; always keeps all",
-    ),
+    placeholder: "auto|always|time",
+  }),
   preload: z
     .enum(["auto", "on", "off"])
     .default("auto")

@@ -118,18 +118,16 @@ export const configSchema = z.strictObject({
     .default("refuse")
     .describe("how to handle a request for an unknown model: refuse it with a 404, or let the default model answer"),
   listPresets: z.boolean().default(true).describe("include the presets in the list of models"),
-  onDemand: z
-    .array(z.string().min(1).max(4096))
-    .max(256)
-    .default([])
-    .describe(
+  onDemand: z.array(z.string().min(1).max(4096)).max(256).default([]).meta({
+    description:
       "model that is loaded when it is asked for, named as in model, or downloaded for all in the models folder; if only these are given, no model is loaded at the start; may be repeated",
-    ),
-  memory: memorySchema
-    .default("auto")
-    .describe(
+    placeholder: "model|downloaded",
+  }),
+  memory: memorySchema.default("auto").meta({
+    description:
       "memory that loaded models may take together; models that are not in use are unloaded when another one needs it; auto takes 90 % of what is free at the start",
-    ),
+    placeholder: "auto|size",
+  }),
   keepLoaded: modelSettings.keepLoaded,
   preload: modelSettings.preload,
   pin: modelSettings.pin,

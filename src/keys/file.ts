@@ -55,7 +55,7 @@ export function readKeysFile(path: string, shownPath: string, readText: ReadText
   const parsed = fileSchema.safeParse(content);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
-      ({ path: place, message }) => `${shownPath}:${lineOf(place)}: ${place.join(".") || "the file"}: ${message}.`,
+      ({ path: place, message }) => `${shownPath}:${lineOf(place)}: ${showPlace(place)}: ${message}.`,
     );
     throw new KeysFileError(problems);
   }
@@ -63,6 +63,13 @@ export function readKeysFile(path: string, shownPath: string, readText: ReadText
   const twice = findTwice(keys).map(({ index, problem }) => `${shownPath}:${lineOf(["keys", index])}: ${problem}`);
   if (twice.length > 0) throw new KeysFileError(twice);
   return keys;
+}
+
+/** `keys, entry 1: name`. An entry's own name isn't shown: a secret may stand there by mistake. */
+function showPlace([list, index, ...inner]: readonly PropertyKey[]): string {
+  if (list === undefined) return "the file";
+  if (typeof index !== "number") return String(list);
+  return [`${String(list)}, entry ${index + 1}`, ...(inner.length > 0 ? [inner.join(".")] : [])].join(": ");
 }
 
 type Parsed = {

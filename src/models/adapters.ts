@@ -74,7 +74,11 @@ async function findAdapter(entry: string, models: readonly LocalModel[], cwd: st
 
 /** Returns the file's size in bytes. llama.cpp compares the shapes of the tensors when it loads them. */
 async function checkAdapter(path: string, architecture: string): Promise<number> {
-  const { header, sizeBytes } = await readGgufHeader(path);
+  const { header, sizeBytes } = await readGgufHeader(path).catch((error: unknown) => {
+    // Only models can be pulled.
+    const isGone = error instanceof GgufError && error.code === "not_found";
+    throw isGone ? new GgufError("not_found", path, "does not exist. Check the path of the adapter.") : error;
+  });
   const value = (key: string) => header.values.get(key);
   if (value("general.type") !== "adapter" || value("adapter.type") !== "lora") {
     throw new GgufError(

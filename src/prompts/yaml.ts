@@ -56,6 +56,14 @@ function toValue(document: Document, path: string): unknown {
   }
 }
 
+/** What zod's types are called in a file. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["string", "text"],
+  ["number", "a number"],
+  ["boolean", "true or false"],
+  ["array", "a list"],
+]);
+
 function toFaults(issue: z.core.$ZodIssue, schema: z.ZodType): readonly Fault[] {
   if (issue.code === "unrecognized_keys") {
     const known = issue.path.length === 0 && "shape" in schema ? Object.keys(Object(schema.shape)) : [];
@@ -64,8 +72,16 @@ function toFaults(issue: z.core.$ZodIssue, schema: z.ZodType): readonly Fault[] 
       message: `unknown field.${didYouMean(key, known)}`,
     }));
   }
-  if (issue.code === "invalid_type" && issue.input === undefined) {
+  if ((issue.code === "invalid_type" || issue.code === "invalid_union") && issue.input === undefined) {
     return [{ path: issue.path, message: "is missing" }];
+  }
+  if (issue.code === "invalid_union") {
+    const wanted = issue.errors
+      .flat()
+      .flatMap((inner) =>
+        inner.code === "invalid_type" && inner.path.length === 0 ? [TYPES.get(inner.expected) ?? inner.expected] : [],
+      );
+    if (wanted.length > 0) return [{ path: issue.path, message: `must be ${[...new Set(wanted)].join(" or ")}` }];
   }
   return [{ path: issue.path, message: issue.message }];
 }

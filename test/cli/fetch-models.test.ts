@@ -43,6 +43,14 @@ describe("fetchModels", () => {
 });
 
 describe("fetchServed", () => {
+  it("warns if all downloaded models are to be served and there are none", async () => {
+    const warnings: string[] = [];
+    const settings = { model: [], onDemand: ["downloaded"], adapters: [] };
+    const served = await fetchServed(settings, options(), (message) => void warnings.push(message));
+    expect(served).toEqual({ models: [], onDemand: [] });
+    expect(warnings).toEqual([expect.stringContaining(`no model is in ${join(folder, "models")}`)]);
+  });
+
   it("finds the models on demand by name and in the models folder, each once, and none that is loaded anyway", async () => {
     mkdirSync(join(folder, "models"));
     for (const path of ["a.gguf", "models/b.gguf", "models/c.gguf"]) writeFileSync(join(folder, path), writeGguf());

@@ -22,6 +22,8 @@ describe("--help", () => {
     }
     expect(oneLine).toContain("--port <number> port to listen on; 0 picks a free one (env SLUICE_PORT, default 8080)");
     expect(oneLine).toContain("--config <file>");
+    for (const value of ["--on-demand <model|downloaded>", "--memory <auto|size>", "--keep-loaded <auto|always|time>"])
+      expect(oneLine).toContain(value);
     for (const command of ["serve", "pull", "models", "config", "doctor"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("npm run sluice -- --port 9000 --slots 8");

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { routes as operations } from "../../src/http/routes.ts";
@@ -25,6 +26,24 @@ describe("GET /openapi.json", () => {
     const host = new Hono().route("/llm", createTestApp().app);
     const response = await host.request("/llm/openapi.json");
     expect(await response.json()).toMatchObject({ servers: [{ url: "/llm" }] });
+  });
+});
+
+describe("the documentation", () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+  it("has every endpoint in the first table of docs/api.md", () => {
+    const page = read("docs/api.md");
+    const table = page.slice(page.indexOf("| endpoint |"), page.indexOf("Any other URL"));
+    const named = new Set([...table.matchAll(/\/[\w/.-]*/g)].map(([path]) => path.replace(/(?<=.)\/$/, "")));
+    const missing = operations.map(({ path }) => path.replace(/\/\{.*$/, "")).filter((path) => !named.has(path));
+    expect(missing).toEqual([]);
+  });
+
+  it("is linked from the README, page by page", () => {
+    const readme = read("README.md");
+    const pages = readdirSync(new URL("../../docs", import.meta.url)).filter((name) => name.endsWith(".md"));
+    expect(pages.filter((name) => !readme.includes(`| [docs/${name}](docs/${name}) |`))).toEqual([]);
   });
 });
 

@@ -39,13 +39,16 @@ keys:
   });
 
   it.each([
-    ["keys:\n  - name: a\n    key: short", /^ {2}keys\.yaml:3: keys\.0\.key: give sha256:/m],
+    ["keys:\n  - name: a\n    key: short", /^ {2}keys\.yaml:3: keys, entry 1: key: give sha256:/m],
     [
       `keys:\n  - name: a\n    key: ${SECRET}\n    requestsPerMinute: 0`,
-      /^ {2}keys\.yaml:4: keys\.0\.requestsPerMinute: /m,
+      /^ {2}keys\.yaml:4: keys, entry 1: requestsPerMinute: /m,
     ],
-    [`keys:\n  - name: a\n    key: ${SECRET}\n    clas: batch`, /^ {2}keys\.yaml:2: keys\.0: .*clas/m],
-    [`keys:\n  - name: a\n    key: ${SECRET}\n    expires: soon`, /^ {2}keys\.yaml:4: keys\.0\.expires: give a date/m],
+    [`keys:\n  - name: a\n    key: ${SECRET}\n    clas: batch`, /^ {2}keys\.yaml:2: keys, entry 1: .*clas/m],
+    [
+      `keys:\n  - name: a\n    key: ${SECRET}\n    expires: soon`,
+      /^ {2}keys\.yaml:4: keys, entry 1: expires: give a date/m,
+    ],
     [`keys:\n  - {name: a, key: ${SECRET}}\n  - {name: A, key: ${SECRET}2}`, /keys\.yaml:3: the name A is used twice/],
     [
       `keys:\n  - {name: a, key: ${SECRET}}\n  - {name: b, key: ${SECRET}}`,
@@ -117,7 +120,7 @@ keys:
     ]);
     const readText = (path: string) => texts.get(path.replace(/.*\//, "")) ?? "";
     const keys = createFixedKeys({ keysFile: "old", apiKey: "", logger: silent, readText });
-    expect(() => keys.prepare({ keysFile: "broken", apiKey: "" })).toThrow(/broken:1: keys\.0\.tokensPerDay/);
+    expect(() => keys.prepare({ keysFile: "broken", apiKey: "" })).toThrow(/broken:1: keys, entry 1: tokensPerDay/);
     const prepared = keys.prepare({ keysFile: "new", apiKey: SECRET });
     expect(prepared.changes).toEqual({ added: ["c", "api-key"], removed: ["a"], changed: ["b"] });
     expect(keys.byHash(hashSecret(SECRET))?.name).toBe("a");

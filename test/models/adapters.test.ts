@@ -29,7 +29,7 @@ describe("an adapter", () => {
 
   it.each([
     ["other+a=a.gguf", "adapters: other+a: the model other is not served. Served on this machine: owner/small:Q4."],
-    ["small+a=none.gguf", "none.gguf"],
+    ["small+a=none.gguf", "none.gguf does not exist. Check the path of the adapter."],
     ["small+a=model.gguf", "is not a LoRA adapter"],
     ["small+a=foreign.gguf", "another architecture than the model's (llama)"],
     ["small+a=cut.gguf", "is cut short"],

@@ -77,6 +77,14 @@ warm: [{ input: Hello }, { input: Bye, variables: { language: French } }]
     expect(problems[0]).toContain(problem);
   });
 
+  it("is refused with the types that a field may have", () => {
+    const source = { path: "prompts/p.yaml", name: "p", modifiedUnixSeconds: 0 };
+    const parse = (version: string) => () => parsePreset(`id: p\n${version}description: A test.`, source);
+    expect(parse("version: [1]\n")).toThrow("prompts/p.yaml:2:1: version: must be text or a number");
+    expect(parse("")).toThrow("version: is missing");
+    expect(problemsOf("model: 7")[0]).toContain("model: must be text or a list");
+  });
+
   it("is refused with all problems at once", () => {
     expect(problemsOf("maxTokens: 0\nmodel: []\nfoo: 1")).toHaveLength(3);
   });

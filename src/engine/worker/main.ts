@@ -155,7 +155,7 @@ function openMeter({ measureEnergy }: EngineOptions): (() => number) | undefined
   if (meter === undefined) {
     const message =
       "the energy of answers can't be measured: the machine has no /sys/class/powercap/intel-rapl:0/energy_uj, " +
-      "or this user may not read it; localWatts estimates it instead";
+      "or this user may not read it; set localWatts to estimate it instead";
     send({ type: "log", level: "warn", message });
   }
   return meter?.read;
