@@ -40,6 +40,7 @@ export async function createBatchApp(options: TestAppOptions = {}) {
   return {
     ...{ app, state, upload, create, show },
     pathOf: files.folder.path,
+    opened: files.opened,
     /** Waits for a batch's end. */
     async ended(id: string, headers = {}) {
       for (;;) {

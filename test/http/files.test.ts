@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { error } from "../../src/protocols/openai-responses.ts";
-import { openTestFiles } from "../files/support.ts";
+import { allClosed, openTestFiles } from "../files/support.ts";
 import { deletedFile, fileList, file as fileSchema } from "../fixtures/openai/files.ts";
 import { openState } from "../store/support.ts";
 import { createTestApp, formInit, listenAsGateway } from "./support.ts";
@@ -17,7 +17,7 @@ async function createFilesApp(bounds: { maxFileBytes?: number } = {}) {
     const answer = await app.request(FILES, init);
     return { status: answer.status, ...error.parse(await answer.json()).error };
   };
-  return { app, state, create, refusal, [Symbol.dispose]: () => files.close() };
+  return { app, state, opened: files.opened, create, refusal, [Symbol.dispose]: () => files.close() };
 }
 
 function withHeader(name: string, value: string) {
@@ -69,6 +69,16 @@ describe("files", () => {
       expect(gone.status).toBe(404);
       expect(error.parse(await gone.json()).error.message).toContain("No such File object");
     }
+  });
+
+  it("are closed again when only the head of their content is asked for, or the client leaves", async () => {
+    using it = await createFilesApp();
+    const { id } = await it.create({ purpose: "batch", file: "{}\n" });
+    const head = await it.app.request(`${FILES}/${id}/content`, { method: "HEAD" });
+    expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, "3", ""]);
+    await (await it.app.request(`${FILES}/${id}/content`)).body?.cancel().catch(() => {});
+    expect(it.opened).toHaveLength(2);
+    await allClosed(it.opened);
   });
 
   it("arrive over a connection piece by piece, however large they are", async () => {

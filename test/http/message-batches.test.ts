@@ -1,5 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, it } from "vitest";
+import { allClosed } from "../files/support.ts";
 import { messageBatch } from "../fixtures/anthropic/batches.ts";
 import { createBatchApp } from "./batch-support.ts";
 import { answerWith, jsonInit, listenAsGateway, MODEL_ID, script } from "./support.ts";
@@ -47,6 +48,12 @@ describe("the official Anthropic package", () => {
       good: { type: "succeeded", message: { type: "message", content: [{ type: "text", text: "Hello there!" }] } },
       bad: { type: "errored", error: { type: "error", error: { type: "invalid_request_error" } } },
     });
+    // Their files are closed, whether they were read, only their head was, or the client left.
+    const path = `${BATCHES}/${created.id}/results`;
+    expect((await it.app.request(path, { method: "HEAD" })).status).toBe(200);
+    await (await it.app.request(path)).body?.cancel().catch(() => {});
+    expect(it.opened).toHaveLength(6);
+    await allClosed(it.opened);
     const listed: string[] = [];
     for await (const { id } of client.messages.batches.list()) listed.push(id);
     expect(listed).toEqual([created.id]);

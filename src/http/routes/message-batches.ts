@@ -103,8 +103,13 @@ export function showMessageResults({ state, files }: MessageBatchesDeps): Handle
     const batch = find(c, state);
     if (!hasEnded(batch)) throw notEnded(batch);
     const { folder } = await files();
-    const parts = [await folder.read(batch.outputFile), await folder.read(batch.errorFile)];
-    const lines = Readable.from(resultsOf(parts.filter((part) => part !== undefined)), { objectMode: false });
+    const found = [await folder.read(batch.outputFile), await folder.read(batch.errorFile)];
+    const parts = found.filter((part) => part !== undefined);
+    const lines = Readable.from(resultsOf(parts), { objectMode: false });
+    // A generator that was never begun runs no `finally`.
+    lines.on("close", () => {
+      for (const part of parts) part.destroy();
+    });
     return new Response(Readable.toWeb(lines), { headers: { "content-type": "application/x-jsonl" } });
   };
 }
@@ -116,12 +121,8 @@ async function* linesOf(requests: readonly MessageBatchRequest[]): AsyncGenerato
 }
 
 async function* resultsOf(parts: readonly Readable[]): AsyncGenerator<string> {
-  try {
-    for (const part of parts) {
-      for await (const line of createInterface({ input: part })) yield `${encodeMessageResult(line)}\n`;
-    }
-  } finally {
-    for (const part of parts) part.destroy();
+  for (const part of parts) {
+    for await (const line of createInterface({ input: part })) yield `${encodeMessageResult(line)}\n`;
   }
 }
 
