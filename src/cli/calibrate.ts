@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { type Confidence, confidenceOf, createConfidenceMeter } from "../generation/confidence.ts";
 import { type EvaluationCase, findUnmet } from "../prompts/evaluation.ts";
@@ -65,7 +66,8 @@ export async function calibrate(
   preset: string | undefined,
   flags: Flags,
   context: CliContext,
-  reach: (flags: Flags, context: CliContext, signal: AbortSignal) => Promise<Reached> = reachGateway,
+  reach: (flags: Flags, context: CliContext, signal: AbortSignal) => Promise<Reached> = (own, place, signal) =>
+    reachGateway(own, place, signal, { keyVariables: OPERATOR_KEYS }),
 ): Promise<number> {
   const interrupts = watchForCommand(context);
   try {

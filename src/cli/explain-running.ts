@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
+import { OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { parseDate } from "../keys/duration.ts";
 import { type CliContext, EXIT } from "./context.ts";
@@ -48,7 +48,7 @@ export async function explainRunning(flags: Flags, { env, stdout }: CliContext):
   }
   if (flags.localOnly === true) query.set("local_only", "true");
   if (typeof flags.at === "string") query.set("at", readTime(flags.at));
-  const client = createGatewayClient(String(flags.url), env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
+  const client = createGatewayClient(String(flags.url), env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
   const [found] = answerSchema.parse(await client.get(`/admin/routes?${query}`)).data;
   if (found === undefined) throw new CommandError("The gateway has explained nothing.");
   stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : describe(found));

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { API_KEY_VARIABLE } from "../config/environment.ts";
+import { ADMIN_KEY_VARIABLE, CLIENT_KEYS, type KeyVariables, OPERATOR_KEYS } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
 import { shellCommand } from "../version.ts";
 import { CommandError } from "./errors.ts";
@@ -20,16 +20,18 @@ export type GatewayClient = {
 
 /**
  * @param url with or without `/v1`, which the official clients want
- * @param keyVariable the variable in `env` that holds the key
+ * @param keyVariables the variables in `env` that may hold the key
  */
 export function createGatewayClient(
   url: string,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-  keyVariable: string = API_KEY_VARIABLE,
+  keyVariables: KeyVariables = CLIENT_KEYS,
 ): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
-  const key = env[keyVariable];
+  // An empty variable counts as not set.
+  const keyVariable = keyVariables.find((name) => env[name]);
+  const key = keyVariable && env[keyVariable];
   const ownHeaders = {
     // A trial must generate its answer, and not store it.
     "cache-control": "no-store",
@@ -55,7 +57,7 @@ export function createGatewayClient(
         },
       );
     }
-    if (!response.ok) throw new CommandError(await readRefusal(response, keyVariable));
+    if (!response.ok) throw new CommandError(await readRefusal(response, keyVariables, keyVariable));
     return response;
   }
 
@@ -87,9 +89,15 @@ function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-async function readRefusal(response: Response, keyVariable: string): Promise<string> {
+async function readRefusal(response: Response, variables: KeyVariables, used: string | undefined): Promise<string> {
   const text = await response.text();
-  const hint = response.status === 401 ? ` Set ${keyVariable} to a key.` : "";
+  const { status, url } = response;
+  const names = variables.join(" or ");
+  // The gateway's own words call a key incorrect that was not given, for the sake of official clients.
+  if (status === 401 && used === undefined)
+    return `The gateway at ${new URL(url).origin} needs a key. Set ${names} to one.`;
+  const needsAdmin = status === 403 && used !== undefined && used !== ADMIN_KEY_VARIABLE && variables === OPERATOR_KEYS;
+  const hint = status === 401 ? ` Set ${names} to another key.` : needsAdmin ? ` Set ${ADMIN_KEY_VARIABLE} to it.` : "";
   try {
     return `${String(JSON.parse(text).error.message)}${hint}`;
   } catch {

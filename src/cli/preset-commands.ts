@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { CLIENT_KEYS, describeKeys } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import type { CliContext } from "./context.ts";
 import { addSettingOptions } from "./options.ts";
@@ -34,6 +35,7 @@ export function addPresetCommands(program: Command, context: CliContext, done: (
     .description("run a prompt preset; the input may be piped in")
     .option("--var <name=value>", "a variable of the preset; may be repeated", collect)
     .option(...URL_OPTION)
+    .addHelpText("after", describeKeys(CLIENT_KEYS))
     .action(async (preset: string, input: readonly string[], flags: Flags) => {
       const { runPreset } = await import("./run-preset.ts");
       done(await runPreset(preset, input, flags, context));
@@ -47,6 +49,7 @@ export function addPresetCommands(program: Command, context: CliContext, done: (
     .option("--failures", "also print each failed case")
     .option("--json", "print everything as JSON")
     .option(...URL_OPTION)
+    .addHelpText("after", describeKeys(CLIENT_KEYS))
     .action(async (preset: string | undefined, flags: Flags) => {
       const { evalPresets } = await import("./eval.ts");
       done(await evalPresets(preset, flags, context));

@@ -1,5 +1,5 @@
 import { Command, Help } from "commander";
-import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
+import { describeKeys, OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { readVersion, shellCommand } from "../version.ts";
@@ -95,6 +95,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .description("list a running gateway's own models: state, memory, and when each is unloaded")
     .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
     .option("--json", "print it as JSON")
+    .addHelpText("after", describeKeys(OPERATOR_KEYS))
     .action(async (flags: Flags) => {
       const { ps } = await import("./ps.ts");
       done(await ps(flags, context));
@@ -111,7 +112,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .description("have a running gateway read its settings again, and show what has changed")
     .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
     .option("--json", "print it as JSON")
-    .addHelpText("after", `\nIf the gateway has keys, set ${ADMIN_KEY_VARIABLE} to a key created with --admin.\n`)
+    .addHelpText("after", describeKeys(OPERATOR_KEYS))
     .action(async (flags: Flags) => {
       const { reload } = await import("./reload.ts");
       done(await reload(flags, context));
@@ -188,6 +189,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     )
     .option("--url <url>", "URL of a running gateway, to explain by its waits, states and prices of this moment")
     .option("--json", "print the decision as JSON")
+    .addHelpText("after", describeKeys(OPERATOR_KEYS))
     .action(async (flags: Flags) => {
       const { route } = await import("./route.ts");
       done(await route(flags, context));
@@ -199,6 +201,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .description("run test cases of presets with both models of a cascade, to find its threshold")
     .option("--json", "print everything as JSON")
     .option(...URL_OPTION)
+    .addHelpText("after", describeKeys(OPERATOR_KEYS))
     .action(async (name: string, preset: string | undefined, flags: Flags) => {
       const { calibrate } = await import("./calibrate.ts");
       done(await calibrate(name, preset, flags, context));

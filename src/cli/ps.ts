@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OPERATOR_KEYS } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { createGatewayClient, urlOf } from "./gateway-client.ts";
@@ -40,7 +41,7 @@ type Row = {
 export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
   const { config } = loadConfig({ flags, env, cwd });
   const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS));
+  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
   const { data } = listSchema.parse(await client.get("/v1/models"));
   const { models } = runningSchema.parse(await client.get("/api/ps"));
   const nowMs = Date.now();

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CLIENT_KEYS, type KeyVariables } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
@@ -23,6 +24,8 @@ type ReachParts = {
 type ReachOptions = {
   /** The state file of a gateway that is started for the command; in memory by default. */
   readonly stateFile?: string;
+  /** The variables that may hold the key; those of clients by default. */
+  readonly keyVariables?: KeyVariables;
   readonly parts?: ReachParts;
 };
 
@@ -48,13 +51,13 @@ export async function reachGateway(
   flags: Flags,
   context: CliContext,
   signal: AbortSignal,
-  { stateFile = ":memory:", parts = realParts }: ReachOptions = {},
+  { stateFile = ":memory:", keyVariables = CLIENT_KEYS, parts = realParts }: ReachOptions = {},
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
   const { config } = loadConfig({ flags, env, cwd });
   const models =
     flags.model === undefined ? [] : (await resolveModels(config.model, cwd)).map((reference) => reference.id);
-  const found = await findRunning(flags, config, models, context, signal);
+  const found = await findRunning(flags, config, models, { env, keyVariables, signal });
   if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
 
   const { modelsDir } = config;
@@ -83,13 +86,12 @@ async function findRunning(
   flags: Flags,
   config: Config,
   models: readonly string[],
-  { env }: CliContext,
-  signal: AbortSignal,
+  { env, keyVariables, signal }: Pick<CliContext, "env"> & { keyVariables: KeyVariables; signal: AbortSignal },
 ): Promise<GatewayClient | undefined> {
-  if (typeof flags.url === "string") return createGatewayClient(flags.url, env, signal);
+  if (typeof flags.url === "string") return createGatewayClient(flags.url, env, signal, keyVariables);
   const url = urlOf(config);
   if (!(await isListening(url, signal))) return undefined;
-  const client = createGatewayClient(url, env, signal);
+  const client = createGatewayClient(url, env, signal, keyVariables);
   const served = modelList.safeParse(await client.get("/v1/models"));
   if (!served.success) {
     throw new CommandError(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ADMIN_KEY_VARIABLE } from "../config/environment.ts";
+import { OPERATOR_KEYS } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { createGatewayClient, urlOf } from "./gateway-client.ts";
@@ -21,7 +21,7 @@ type Report = z.infer<typeof reportSchema>;
 /** `sluice reload`: has a running gateway read its settings again, and prints what has changed. Throws a CommandError if it refuses them. */
 export async function reload(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
   const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
-  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
+  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
   const report = reportSchema.parse(await client.post("/admin/reload", {}));
   stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : describeReload(report));
   return EXIT.done;

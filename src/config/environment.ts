@@ -7,10 +7,24 @@ import { didYouMean } from "./suggest.ts";
 /** Names the configuration file; not a setting, since it says where the settings are. */
 export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 
-/** The setting `apiKey`, and what the commands that ask a gateway show to one with keys. */
-export const API_KEY_VARIABLE = "SLUICE_API_KEY";
+/** The setting `apiKey`, and what the commands that ask a gateway as a client show to one with keys. */
+const API_KEY_VARIABLE = "SLUICE_API_KEY";
 /** An admin's key, for the commands that talk to a running gateway; not a setting, since the gateway has no use for it. */
 export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
+
+/** Which variables may hold the key of a command; the first that is set counts. */
+export type KeyVariables = readonly [first: string, other: string];
+
+/** For commands that look after a gateway. */
+export const OPERATOR_KEYS: KeyVariables = [ADMIN_KEY_VARIABLE, API_KEY_VARIABLE];
+/** For commands that use a gateway: what they ask for and store belongs to their key. */
+export const CLIENT_KEYS: KeyVariables = [API_KEY_VARIABLE, ADMIN_KEY_VARIABLE];
+
+/** What the help of such a command says of its key. */
+export function describeKeys([first, other]: KeyVariables): string {
+  const admin = first === ADMIN_KEY_VARIABLE ? " to a key created with --admin" : "";
+  return `\nIf the gateway has keys, set ${first}${admin}; without it, ${other} is used.\n`;
+}
 
 /** Variables with our prefix that are no settings and belong to other parts. */
 const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE];

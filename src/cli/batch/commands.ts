@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { API_KEY_VARIABLE } from "../../config/environment.ts";
+import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addSettingOptions } from "../options.ts";
@@ -11,8 +11,8 @@ or CSV with a heading. Run the same command again to go on with a batch that was
 `;
 
 const MANAGE_NOTES = `
-These commands call a running gateway, at --url or at --host and --port. If it has keys, set ${API_KEY_VARIABLE} to that of the batches.
-`;
+These commands call a running gateway, at --url or at --host and --port. They see the batches of their key.
+${describeKeys(CLIENT_KEYS).trimStart()}`;
 
 /** Adds `sluice batch`, with commands that run files of requests and look after batches. */
 export function addBatchCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -27,7 +27,7 @@ export function addBatchCommand(program: Command, context: CliContext, done: (ex
     .option("--shuffle [seed]", "take the requests in random order, the same for the same seed")
     .option("--window <time>", "time in which it shall end, such as 24h", "24h")
     .option(...URL_OPTION)
-    .addHelpText("after", RUN_NOTES)
+    .addHelpText("after", `${RUN_NOTES}${describeKeys(CLIENT_KEYS)}`)
     .action(async (input: string, flags: Flags) => {
       const { runBatch } = await import("./run.ts");
       done(await runBatch(input, flags, context));

@@ -1,13 +1,12 @@
 import type { Command } from "commander";
-import { ADMIN_KEY_VARIABLE } from "../../config/environment.ts";
+import { describeKeys, OPERATOR_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addSettingOptions } from "../options.ts";
 
 const NOTES = `
-These commands call a running gateway, at --url or at --host and --port. If the gateway has keys, set ${ADMIN_KEY_VARIABLE} to a key created
-with --admin.
-`;
+These commands call a running gateway, at --url or at --host and --port.
+${describeKeys(OPERATOR_KEYS).trimStart()}`;
 
 /** Adds `sluice cache`, with commands for the cache of a running gateway. */
 export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -48,7 +47,9 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
     });
 
   for (const command of [stats, clear, warm]) {
-    command.option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080");
+    command
+      .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
+      .addHelpText("after", describeKeys(OPERATOR_KEYS));
     addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
   }
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ADMIN_KEY_VARIABLE } from "../../config/environment.ts";
+import { OPERATOR_KEYS } from "../../config/environment.ts";
 import { type Flags, loadConfig } from "../../config/load.ts";
 import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
@@ -89,5 +89,5 @@ export async function cacheWarm(flags: Flags, context: CliContext): Promise<numb
 function reach(flags: Flags, { env, cwd }: CliContext): GatewayClient {
   const { config } = loadConfig({ flags, env, cwd });
   const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), ADMIN_KEY_VARIABLE);
+  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
 }
