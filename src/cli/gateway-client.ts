@@ -5,6 +5,9 @@ import type { Config } from "../config/schema.ts";
 import { shellCommand } from "../version.ts";
 import { CommandError } from "./errors.ts";
 
+/** No gateway responds at a URL. */
+export class NoGatewayError extends CommandError {}
+
 /** A client of a gateway for commands. Calls throw a CommandError with the gateway's message if it refuses. */
 export type GatewayClient = {
   readonly url: string;
@@ -50,7 +53,7 @@ export function createGatewayClient(
       response = await fetch(`${base}${path}`, { ...init, headers, signal });
     } catch (error) {
       if (!isTimeout(signal.reason)) signal.throwIfAborted();
-      throw new CommandError(
+      throw new NoGatewayError(
         `No gateway responds at ${base}. Start one with \`${shellCommand("serve")}\`, or set --url.`,
         {
           cause: error,

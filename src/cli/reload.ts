@@ -2,7 +2,8 @@ import { z } from "zod";
 import { OPERATOR_KEYS } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { createGatewayClient, urlOf } from "./gateway-client.ts";
+import { CommandError } from "./errors.ts";
+import { createGatewayClient, NoGatewayError, urlOf } from "./gateway-client.ts";
 
 /** Upstreams that are new are asked for their models first. */
 const TIMEOUT_MS = 60_000;
@@ -14,6 +15,8 @@ const reportSchema = z.object({
   settings: z.array(z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })),
   ...{ models: names, upstreams: names, aliases: names, routes: names, presets: names, keys: names },
   needs_restart: z.array(z.object({ setting: z.string(), model: z.string().optional() })),
+  // Gateways of earlier versions have none.
+  warnings: z.array(z.string()).default([]),
 });
 
 type Report = z.infer<typeof reportSchema>;
@@ -22,14 +25,26 @@ type Report = z.infer<typeof reportSchema>;
 export async function reload(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
   const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
   const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
-  const report = reportSchema.parse(await client.post("/admin/reload", {}));
+  const report = reportSchema.parse(
+    await client.post("/admin/reload", {}).catch((error: unknown) => {
+      throw error instanceof NoGatewayError && typeof flags.url !== "string" ? explainAddress(error) : error;
+    }),
+  );
   stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : describeReload(report));
   return EXIT.done;
 }
 
+/** The settings may have another address than the gateway that was started with them. */
+function explainAddress(error: NoGatewayError): CommandError {
+  return new CommandError(
+    `${error.message} If \`host\` or \`port\` was changed after the gateway's start, it still listens at the old address: name that with --url or --port.`,
+    { cause: error },
+  );
+}
+
 /** A line for each thing that has changed. */
 export function describeReload(report: Report): string {
-  const { settings, models, upstreams, aliases, routes, presets, keys, needs_restart: waiting } = report;
+  const { settings, models, upstreams, aliases, routes, presets, keys, needs_restart: waiting, warnings } = report;
   const parts = { model: models, upstream: upstreams, alias: aliases, route: routes, preset: presets, key: keys };
   const lines = [
     ...settings.map(({ setting, from, to }) => `${setting}: ${to === undefined ? "changed" : `${from} → ${to}`}`),
@@ -43,6 +58,7 @@ export function describeReload(report: Report): string {
   return [
     ...(lines.length === 0 ? ["Nothing has changed."] : lines),
     ...(later.length === 0 ? [] : [`Unchanged until a restart: ${later.join(", ")}`]),
+    ...warnings.map((warning) => `Warning: ${warning}`),
   ]
     .map((line) => `${line}\n`)
     .join("");

@@ -71,7 +71,14 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       (message) => logger.warn(message),
       parts.fetchModels,
     );
-    const readAgain = () => readSettings(flags, context, (warning) => logger.warn(warning));
+    const readAgain = async () => {
+      const warnings: string[] = [];
+      const read = await readSettings(flags, context, (warning) => {
+        logger.warn(warning);
+        warnings.push(warning);
+      });
+      return { ...read, warnings };
+    };
     const { named, mayCome } = upstreamModels(config.upstreams);
     const served = [...models, ...onDemand, ...named];
     parseAliases(config.aliases, served, mayCome);

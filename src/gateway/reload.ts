@@ -17,7 +17,12 @@ import type { LocalModels } from "./local-models.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** Settings as they are now, and the models that they name. */
-export type ReadSettings = { readonly config: Config; readonly models: readonly GivenModel[] };
+export type ReadSettings = {
+  readonly config: Config;
+  readonly models: readonly GivenModel[];
+  /** What is not as its writer may think, a sentence for each. The reader has logged them. */
+  readonly warnings?: readonly string[];
+};
 
 export type ReloadOptions = {
   /** Reads the settings and finds the models. Throws what is wrong with them. */
@@ -113,9 +118,10 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
       // The engine logs why it can't be loaded.
       backend.load().catch(() => {});
     }
-    for (const target of unservedTargets(config.routes, directory.list(), mayCome)) {
-      logger.warn(`A route has a target that is not served now: ${target}.`);
-    }
+    const unserved = unservedTargets(config.routes, directory.list(), mayCome).map(
+      (target) => `A route has a target that is not served now: ${target}.`,
+    );
+    for (const warning of unserved) logger.warn(warning);
     return {
       settings: changed.filter(({ setting }) => !TOLD_APART.has(setting)),
       models: models.changes,
@@ -125,6 +131,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
       presets: texts.changes,
       keys: keys.changes,
       waiting: [...waiting.map(({ setting }) => ({ setting })), ...models.waiting],
+      warnings: [...(now.warnings ?? []), ...unserved],
     };
   } catch (error) {
     await Promise.all([models.discard(), servers?.discard()]);

@@ -16,6 +16,8 @@ export type ReloadReport = {
   readonly keys: Changes;
   /** What stays as it was until a restart; of one model, if `model` is there. */
   readonly waiting: readonly { readonly setting: string; readonly model?: string }[];
+  /** What is in force but may not be meant, a sentence for each. */
+  readonly warnings: readonly string[];
 };
 
 /** Reads the settings, the catalogue, the keys and the presets again, and takes all of them over, or none. Rejects with `ReloadError`. */
@@ -27,7 +29,7 @@ export class ReloadError extends Error {
 }
 
 /** Whether anything was changed, or waits for a restart. */
-export function hasChanges({ settings, waiting, ...parts }: ReloadReport): boolean {
+export function hasChanges({ settings, waiting, warnings: _, ...parts }: ReloadReport): boolean {
   const lists = Object.values(parts).flatMap(({ added, removed, changed }) => [...added, ...removed, ...changed]);
   return settings.length + waiting.length + lists.length > 0;
 }

@@ -33,7 +33,7 @@ beforeEach(async () => {
     logger: pino({ level: "silent" }),
   });
   const reload = async () => ({
-    ...{ settings: [], waiting: [], models: NONE, upstreams: NONE, aliases: NONE },
+    ...{ settings: [], waiting: [], warnings: [], models: NONE, upstreams: NONE, aliases: NONE },
     ...{ routes: NONE, presets: NONE, keys: NONE },
   });
   const server = await listen(createTestApp({ state, access, reload }).app);

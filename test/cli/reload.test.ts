@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { describeReload, reload } from "../../src/cli/reload.ts";
 import { createReloading } from "../../src/cli/reloading.ts";
@@ -8,7 +11,7 @@ import { fakeContext } from "./fake-context.ts";
 const NONE = { added: [], removed: [], changed: [] };
 const REPORT = {
   ...{ models: NONE, upstreams: NONE, aliases: NONE, routes: NONE, presets: NONE, keys: NONE },
-  ...{ settings: [], waiting: [] },
+  ...{ settings: [], waiting: [], warnings: [] },
 };
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -50,11 +53,40 @@ describe("sluice reload", () => {
     expect(describeReload({ ...REPORT, changed: false, needs_restart: [] })).toBe("Nothing has changed.\n");
   });
 
+  it("prints the warnings, such as of a route's target that nobody serves", async () => {
+    const url = await gatewayThat(async () => ({
+      ...REPORT,
+      routes: { added: ["a"], removed: [], changed: [] },
+      warnings: ["A route has a target that is not served now: a: nope."],
+    }));
+    const context = fakeContext();
+    expect(await reload({ url }, context)).toBe(0);
+    expect(context.stdout.text()).toBe(
+      "route a: added\nWarning: A route has a target that is not served now: a: nope.\n",
+    );
+  });
+
   it("fails with what is wrong with the settings", async () => {
     const url = await gatewayThat(async () => {
       throw new ReloadError("A setting is wrong:\n  sluice.yaml:3: port: 0.5 is not allowed.");
     });
     await expect(reload({ url }, fakeContext())).rejects.toThrow(/Nothing was changed\..*sluice\.yaml:3: port/s);
+  });
+
+  it("says how to reach a gateway whose port was changed in its settings", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-reload-"));
+    ends.push(async () => rmSync(folder, { recursive: true }));
+    const url = await gatewayThat(async () => REPORT);
+    // Port 9 is reserved for what discards all.
+    writeFileSync(join(folder, "sluice.yaml"), "port: 9\n");
+    const changed = reload({}, fakeContext({ cwd: folder }));
+    await expect(changed).rejects.toThrow(
+      /No gateway responds at http:\/\/127\.0\.0\.1:9\..*old address: name that with --url or --port\.$/,
+    );
+    expect(await reload({ port: new URL(url).port }, fakeContext({ cwd: folder }))).toBe(0);
+    await expect(reload({ url: "http://127.0.0.1:9" }, fakeContext({ cwd: folder }))).rejects.toThrow(
+      /or set --url\.$/,
+    );
   });
 
   it("says that a gateway within another program can't be reloaded", async () => {

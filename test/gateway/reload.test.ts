@@ -48,7 +48,7 @@ function modelOf({ id }: GivenModel): LocalBackend {
   };
 }
 
-type Read = { readonly settings?: object; readonly models: readonly string[] };
+type Read = { readonly settings?: object; readonly models: readonly string[]; readonly warnings?: readonly string[] };
 
 async function start(first: readonly string[]) {
   let now: Read = { models: first };
@@ -65,7 +65,7 @@ async function start(first: readonly string[]) {
   const directory = createModelDirectory(locals.backends());
   const state = createState({ file: ":memory:", retention: { maxAgeMs: 1_000, maxEntries: 1 } });
   const reload = createReload({
-    read: async () => ({ config: configSchema.parse(now.settings ?? {}), models: now.models.map(given) }),
+    read: async () => ({ ...now, config: configSchema.parse(now.settings ?? {}), models: now.models.map(given) }),
     config: () => config,
     setConfig(next) {
       config = next;
@@ -121,6 +121,16 @@ describe("a reload of local models", () => {
     expect(events).toEqual(["c is made", "c is closed"]);
     expect(directory.list()).toBe(before);
     expect((await reload({ models: ["a", "b"] })).models).toEqual({ added: [], removed: [], changed: [] });
+  });
+
+  it("warns of a route's target that is not served, each time, and of what its reader warns of", async () => {
+    const { reload } = await start(["a"]);
+    const settings = { routes: [{ name: "r", targets: [{ model: "a" }, { model: "nope" }] }] };
+    const unserved = "A route has a target that is not served now: r: nope.";
+    const report = await reload({ models: ["a"], settings, warnings: ["A name is old."] });
+    expect(report).toMatchObject({ routes: { added: ["r"] }, warnings: ["A name is old.", unserved] });
+    expect((await reload({ models: ["a"], settings })).warnings).toEqual([unserved]);
+    expect((await reload({ models: ["a"] })).warnings).toEqual([]);
   });
 
   it("tells of all parts that are wrong", async () => {

@@ -95,7 +95,7 @@ export function loopTurn(): Promise<void> {
 async function reloadNothing(): ReturnType<Reload> {
   const none = { added: [], removed: [], changed: [] };
   const parts = { models: none, upstreams: none, aliases: none, routes: none, presets: none, keys: none };
-  return { settings: [], ...parts, waiting: [] };
+  return { settings: [], ...parts, waiting: [], warnings: [] };
 }
 
 /** The gateway's app over a scripted engine, with what it logged and what runs in its background. */

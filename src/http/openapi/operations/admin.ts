@@ -149,6 +149,9 @@ export const reload: Operation = {
             needs_restart: z
               .array(z.object({ setting: z.string(), model: z.string().optional() }))
               .describe("What stays as it was until the gateway is started again; of one model, if `model` is there."),
+            warnings: z
+              .array(z.string())
+              .describe("What is in force but may not be meant, such as a route's target that is not served now."),
           }),
         },
       },
