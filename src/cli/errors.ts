@@ -1,3 +1,5 @@
+import { isDefect } from "../defect.ts";
+
 /** A failure that the user can fix. Its message says how, so no stack is printed. */
 export class CommandError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -6,17 +8,13 @@ export class CommandError extends Error {
   }
 }
 
-/** The classes of errors that are defects. Sluice throws none of them for the user. */
-const DEFECT_CLASSES: readonly unknown[] = [Error, TypeError, RangeError, ReferenceError, SyntaxError, EvalError];
-
 /**
  * The text of an error for the user. Errors with their own class and errors of the operating system show their message. Anything else is a
  * defect and shows its stack.
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const isForUser = !DEFECT_CLASSES.includes(error.constructor) || "syscall" in error;
-  return isForUser ? error.message : (error.stack ?? error.message);
+  return isDefect(error) ? (error.stack ?? error.message) : error.message;
 }
 
 /** The code that Node gives its system errors, such as `EADDRINUSE`. */

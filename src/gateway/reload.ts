@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import { takeOver } from "../config/take-over.ts";
 import { upstreamModels } from "../config/upstreams.ts";
+import { isDefect } from "../defect.ts";
 import type { Backend } from "../generation/backend.ts";
 import { hasChanges, type Reload, ReloadError, type ReloadReport } from "../http/reload.ts";
 import type { LiveAccess } from "../keys/access.ts";
@@ -54,14 +55,18 @@ export function createReload(options: ReloadOptions): Reload {
   async function run(): Promise<ReloadReport> {
     try {
       const report = await reloadOnce(options);
-      logger.info(
-        { reload: report },
-        hasChanges(report) ? "the settings were reloaded" : "the settings have not changed",
-      );
+      if (hasChanges(report)) logger.info({ reload: toldOf(report) }, "the settings were reloaded");
+      else logger.info("the settings have not changed");
       return report;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      logger.error({ err: error }, `the settings can't be reloaded, so all stays as it was. ${reason}`);
+      // The stack of what is wrong with the settings tells nobody anything.
+      const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+      const why = causes.some(isDefect) ? { err: error } : {};
+      logger.error(
+        why,
+        `the settings can't be reloaded, so all stays as it was. ${reason.replaceAll(/\s*\n\s*/g, " ")}`,
+      );
       throw new ReloadError(reason, { cause: error });
     }
   }
@@ -84,6 +89,18 @@ export function createReload(options: ReloadOptions): Reload {
       });
     return next;
   };
+}
+
+/** What there is to tell, without empty lists. Warnings have lines of their own. */
+function toldOf({ settings, waiting, warnings: _, ...parts }: ReloadReport): object {
+  const told = Object.entries(parts)
+    .map(([part, lists]) => [part, withoutEmpty(lists)] as const)
+    .filter(([, lists]) => Object.keys(lists).length > 0);
+  return { ...withoutEmpty({ settings, waiting }), ...Object.fromEntries(told) };
+}
+
+function withoutEmpty(lists: Readonly<Record<string, readonly unknown[]>>): object {
+  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
 }
 
 async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ConfigError } from "../../src/config/problems.ts";
 import { type Config, configSchema } from "../../src/config/schema.ts";
 import { answerLengths } from "../../src/gateway/answer-lengths.ts";
 import { createDepartures } from "../../src/gateway/departures.ts";
@@ -48,9 +49,14 @@ function modelOf({ id }: GivenModel): LocalBackend {
   };
 }
 
-type Read = { readonly settings?: object; readonly models: readonly string[]; readonly warnings?: readonly string[] };
+type Read = {
+  readonly settings?: object;
+  readonly models: readonly string[];
+  readonly warnings?: readonly string[];
+  readonly problems?: readonly string[];
+};
 
-async function start(first: readonly string[]) {
+async function start(first: readonly string[], log = logger) {
   let now: Read = { models: first };
   let config: Config = configSchema.parse({});
   const locals = await createLocalModels({
@@ -65,7 +71,10 @@ async function start(first: readonly string[]) {
   const directory = createModelDirectory(locals.backends());
   const state = createState({ file: ":memory:", retention: { maxAgeMs: 1_000, maxEntries: 1 } });
   const reload = createReload({
-    read: async () => ({ ...now, config: configSchema.parse(now.settings ?? {}), models: now.models.map(given) }),
+    async read() {
+      if (now.problems !== undefined) throw new ConfigError(now.problems);
+      return { ...now, config: configSchema.parse(now.settings ?? {}), models: now.models.map(given) };
+    },
     config: () => config,
     setConfig(next) {
       config = next;
@@ -75,7 +84,7 @@ async function start(first: readonly string[]) {
     access: createAccess({ config, state, logger }),
     lengths: answerLengths(config, directory),
     departures: createDepartures(),
-    ...{ locals, directory, logger },
+    ...{ locals, directory, logger: log },
   });
   events = [];
   return {
@@ -131,6 +140,31 @@ describe("a reload of local models", () => {
     expect(report).toMatchObject({ routes: { added: ["r"] }, warnings: ["A name is old.", unserved] });
     expect((await reload({ models: ["a"], settings })).warnings).toEqual([unserved]);
     expect((await reload({ models: ["a"] })).warnings).toEqual([]);
+  });
+
+  it("logs only what has changed, and what is wrong with the settings once and in one line, without a stack", async () => {
+    const lines: string[] = [];
+    const log = pino({ base: null, timestamp: false }, { write: (line) => void lines.push(line) });
+    const { reload } = await start(["a", "b"], log);
+    const last = () => JSON.parse(lines.at(-1) ?? "");
+    await reload({ models: ["a", "b", "c"], settings: { maxPending: 5 } });
+    expect(last()).toEqual({
+      level: 30,
+      msg: "the settings were reloaded",
+      reload: { settings: [{ setting: "maxPending", from: 256, to: 5 }], models: { added: ["c"] } },
+    });
+    await reload({ models: ["a", "b", "c"], settings: { maxPending: 5 } });
+    expect(last()).toEqual({ level: 30, msg: "the settings have not changed" });
+    await expect(reload({ models: ["a"], settings: { keysFile: "/nowhere" } })).rejects.toThrow("/nowhere");
+    const problems = ["sluice.yaml:2: sluts: no setting has this name.", "sluice.yaml:3: port: 0.5 is not allowed."];
+    await expect(reload({ models: ["a"], problems })).rejects.toThrow("2 settings are wrong:\n  sluice.yaml:2");
+    expect(last()).toEqual({
+      level: 50,
+      msg: `the settings can't be reloaded, so all stays as it was. 2 settings are wrong: ${problems.join(" ")}`,
+    });
+    await expect(reload({ models: ["a", "broken"] })).rejects.toThrow("broken");
+    // A plain error is a defect.
+    expect(last().err.stack).toContain("broken.gguf");
   });
 
   it("tells of all parts that are wrong", async () => {
