@@ -9,6 +9,7 @@ import { NANOS } from "../keys/windows.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { sampleRequests } from "../shadow/layer.ts";
+import { countOmissions } from "../shadow/omissions.ts";
 import { type Comparison, createShadow } from "../shadow/runner.ts";
 import type { State } from "../store/state.ts";
 
@@ -75,20 +76,32 @@ export function createGatewayShadow(options: GatewayShadowOptions): {
     }
   }
 
-  const { add, settled, stop } = createShadow({
-    ...{ model: name, generate, embed, minSimilarity: MIN_SIMILARITY, keep, log: logger },
+  const omissions = countOmissions((omitted) => {
+    try {
+      state.shadows.leaveOut(omitted, Date.now());
+    } catch (error) {
+      logger.warn({ err: error }, "the calls that were not compared can't be counted");
+    }
+  });
+  const { leaveOut } = omissions;
+  const shadow = createShadow({
+    ...{ model: name, generate, embed, minSimilarity: MIN_SIMILARITY, keep, leaveOut, log: logger },
     embedder: embedder === "" ? undefined : embedder,
     quiet: load.attendance.quiet,
   });
   const layer = sampleRequests({
-    ...{ share, mayAnswer, take: add },
+    ...{ share, mayAnswer, leaveOut, take: shadow.add },
     isElsewhere(model) {
       const { upstream } = models.find(model) ?? {};
       return upstream !== undefined && !upstream.isLocal;
     },
     costOf: (model, work) => models.find(model)?.costOf?.(work)?.money,
   });
-  return { layer, settled, stop };
+  function stop(): void {
+    shadow.stop();
+    omissions.stop();
+  }
+  return { layer, settled: shadow.settled, stop };
 }
 
 function textOf({ text, calls }: Comparison["ours"]): string {

@@ -19,6 +19,12 @@ export type Sample = {
   readonly money: number | undefined;
 };
 
+/** Why a sampled call is not compared. */
+export type Omission = "cut" | "unreadable" | "key" | "full" | "disturbed" | "failed";
+
+/** Counts a sampled call that is not compared. */
+export type LeaveOut = (reason: Omission, request: GenerationRequest) => void;
+
 export type SamplingOptions = {
   /** The share of requests that is taken, from 0 to 1. */
   readonly share: number;
@@ -29,6 +35,7 @@ export type SamplingOptions = {
   /** In US dollars; undefined if unknown. */
   readonly costOf: (model: string, work: Work) => number | undefined;
   readonly take: (sample: Sample) => void;
+  readonly leaveOut: LeaveOut;
 };
 
 /** Takes a share of what goes to other servers. Requests that it doesn't take pass it unchanged. */
@@ -74,7 +81,7 @@ function follow(
   request: GenerationRequest,
   prompt: Sample["prompt"],
   next: Generate,
-  { isElsewhere, mayAnswer, costOf, take }: SamplingOptions,
+  { isElsewhere, mayAnswer, costOf, take, leaveOut }: SamplingOptions,
 ): AsyncIterable<GenerationEvent> {
   return {
     [Symbol.asyncIterator]() {
@@ -103,9 +110,12 @@ function follow(
         const theirs = listener.said();
         const [work] = count.works();
         const { tenant } = request.terms ?? OWN_TERMS;
-        if (theirs === undefined || isStored || work === undefined) return;
-        if (!isElsewhere(model) || !mayAnswer(tenant)) return;
-        take({ request, prompt, model, theirs, money: costOf(model, work.work) });
+        if (isStored || !isElsewhere(model)) return;
+        if (!mayAnswer(tenant)) leaveOut("key", request);
+        else if (theirs === undefined || work === undefined) {
+          const isCut = theirs === undefined && listener.said("fine") !== undefined;
+          leaveOut(isCut ? "cut" : "unreadable", request);
+        } else take({ request, prompt, model, theirs, money: costOf(model, work.work) });
       }
 
       return {

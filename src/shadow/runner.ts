@@ -6,7 +6,7 @@ import type { GenerationRequest } from "../generation/request.ts";
 import { PLAIN_SAMPLING } from "../generation/sampling.ts";
 import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import { cosine, isSame } from "./compare.ts";
-import type { Sample } from "./layer.ts";
+import type { LeaveOut, Omission, Sample } from "./layer.ts";
 import { createListener, type Said } from "./said.ts";
 
 /** How an answer here compares with that of another server. */
@@ -35,6 +35,7 @@ export type ShadowOptions = {
   /** Resolves once no request was running for `ms`. The result is aborted when the next request arrives. */
   readonly quiet: (ms: number, signal: AbortSignal) => Promise<AbortSignal>;
   readonly keep: (comparison: Comparison) => void;
+  readonly leaveOut: LeaveOut;
   readonly log: { readonly warn: (details: object, message: string) => void };
 };
 
@@ -62,7 +63,7 @@ const MIN_TOKENS = 64;
 const SHADOW_TERMS: Terms = { tenant: OWN_TERMS.tenant, priority: "batch", localOnly: true, isWarmUp: true };
 
 export function createShadow(options: ShadowOptions): Shadow {
-  const { quiet, keep, log } = options;
+  const { quiet, keep, leaveOut, log } = options;
   const stopped = new AbortController();
   let waiting: Sample[] = [];
   let characters = 0;
@@ -72,20 +73,24 @@ export function createShadow(options: ShadowOptions): Shadow {
     let undisturbed = AbortSignal.abort();
     for (let sample = waiting.shift(); sample !== undefined; sample = waiting.shift()) {
       characters -= sizeOf(sample);
+      let omission: Omission | undefined;
       for (let tries = 1; tries <= MAX_TRIES; tries++) {
         if (undisturbed.aborted) undisturbed = await quiet(QUIET_MS, stopped.signal);
         const signal = AbortSignal.any([stopped.signal, undisturbed]);
         try {
           const comparison = await compare(sample, options, signal);
+          omission = comparison === undefined ? "failed" : undefined;
           if (comparison !== undefined) keep(comparison);
           break;
         } catch (error) {
           if (stopped.signal.aborted) return;
+          omission = undisturbed.aborted ? "disturbed" : "failed";
           if (undisturbed.aborted) continue;
           log.warn({ err: error }, "an answer could not be compared with one of this machine");
           break;
         }
       }
+      if (omission !== undefined) leaveOut(omission, sample.request);
     }
   }
 
@@ -103,7 +108,11 @@ export function createShadow(options: ShadowOptions): Shadow {
     add(sample) {
       const size = sizeOf(sample);
       const isFull = waiting.length >= MAX_WAITING || characters + size > MAX_WAITING_CHARACTERS;
-      if (stopped.signal.aborted || isFull) return;
+      if (stopped.signal.aborted) return;
+      if (isFull) {
+        leaveOut("full", sample.request);
+        return;
+      }
       waiting.push(sample);
       characters += size;
       begin();

@@ -190,4 +190,13 @@ export const migrations: readonly string[] = [
   CREATE INDEX uploads_by_age ON uploads (created_ms);
   CREATE INDEX uploads_pending ON uploads (tenant, ends_ms) WHERE status = 'pending';
   `,
+  `
+  CREATE TABLE shadow_omissions (
+    hour_ms INTEGER NOT NULL,
+    preset TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    PRIMARY KEY (hour_ms, preset, reason)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -33,9 +33,19 @@ export type ShadowStore = {
   readonly add: (row: ShadowRow) => void;
   /** The newest rows first. */
   readonly list: (query: ShadowQuery) => readonly ShadowRow[];
+  /** Counts calls that were not compared, and removes counts that are older than a year. */
+  readonly leaveOut: (omitted: readonly Omitted[], nowMs: number) => void;
+  /** How many calls were not compared for each reason, the most frequent first; by the hour. */
+  readonly listOmitted: (query: ShadowQuery) => readonly Pick<Omitted, "reason" | "calls">[];
   /** Removes the kept texts of a tenant, or of all. Returns of how many rows. */
   readonly forgetTexts: (tenant?: string) => number;
 };
+
+/** Calls that were not compared. */
+type Omitted = { readonly preset: string | null; readonly reason: string; readonly calls: number };
+
+const HOUR_MS = 3_600_000;
+const MAX_OMISSIONS_AGE_MS = 366 * 24 * HOUR_MS;
 
 /** More rows are not needed for an interval of a percent. */
 const MAX_LISTED = 100_000;
@@ -73,6 +83,26 @@ export function createShadowStore(database: Database, afterWrite: (sql: Prepare)
         )
           .all(sinceMs, preset ?? null)
           .map(toRow),
+      ),
+    leaveOut(omitted, nowMs) {
+      database.write((sql) => {
+        for (const { preset, reason, calls } of omitted) {
+          sql(
+            `INSERT INTO shadow_omissions (hour_ms, preset, reason, calls) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET calls = calls + excluded.calls`,
+          ).run(Math.floor(nowMs / HOUR_MS) * HOUR_MS, preset ?? "", reason, calls);
+        }
+        sql("DELETE FROM shadow_omissions WHERE hour_ms < ?").run(nowMs - MAX_OMISSIONS_AGE_MS);
+      });
+    },
+    listOmitted: ({ preset, sinceMs = 0 }) =>
+      database.read((sql) =>
+        sql(
+          `SELECT reason, sum(calls) AS calls FROM shadow_omissions
+           WHERE hour_ms > ? AND preset = coalesce(?, preset) GROUP BY reason ORDER BY calls DESC`,
+        )
+          .all(sinceMs - HOUR_MS, preset ?? null)
+          .map((row) => ({ reason: text(row, "reason"), calls: number(row, "calls") })),
       ),
     forgetTexts: (tenant) =>
       database.write((sql) => {

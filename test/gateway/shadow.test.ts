@@ -84,7 +84,12 @@ function shadowed({ here = says("Yes."), there = says("Yes."), config = {}, keys
     await shadow.settled();
     return text;
   }
-  return { ask, asked, state, folder, quieted, rows: () => state.shadows.list({}) };
+  /** What was left out, once it is written. */
+  function omitted() {
+    shadow.stop();
+    return state.shadows.listOmitted({});
+  }
+  return { ask, asked, state, folder, quieted, omitted, rows: () => state.shadows.list({}) };
 }
 
 describe("the shadow of an upstream", () => {
@@ -141,6 +146,35 @@ describe("the shadow of an upstream", () => {
     expect(rows()).toMatchObject([{ isSame: true }]);
   });
 
+  it("counts what it leaves out, by reason, and the report says so", async () => {
+    const there: Generate = async function* () {
+      yield { type: "started", promptTokens: 10 };
+      yield { type: "text", choice: 0, text: "Yes, and" };
+      yield { type: "finished", choice: 0, reason: "length", completionTokens: 2 };
+    };
+    const keys = [key({ models: ["large"] }, "key_b")];
+    const { ask, omitted, rows, folder } = shadowed({ there, keys });
+    await ask({ cache: { preset: "ask" } });
+    await ask({ id: "req_2" });
+    await ask({ id: "req_3", terms: { tenant: "key_b", priority: "default" } });
+    await ask({ id: "req_4", model: "small" });
+    expect(omitted()).toEqual([
+      { reason: "cut", calls: 2 },
+      { reason: "key", calls: 1 },
+    ]);
+    expect(rows()).toEqual([]);
+    const context = fakeContext({ cwd: folder });
+    await run(["shadow", "report", "--state-file", "state.db"], context);
+    expect(context.stderr.text()).toBe(
+      "No calls were compared in this time.\n3 sampled calls were left out:\n" +
+        "  2: the upstream's answer was cut off at its length\n" +
+        "  1: the key may not use the local model, or that isn't served\n",
+    );
+    const ofPreset = fakeContext({ cwd: folder });
+    await run(["shadow", "report", "--state-file", "state.db", "--preset", "ask"], ofPreset);
+    expect(ofPreset.stderr.text()).toContain("1 sampled calls were left out:");
+  });
+
   it("doesn't answer for a key that may not use the local model", async () => {
     const [may, mayNot] = [key({ models: ["large", "small"] }, "key_a"), key({ models: ["large"] }, "key_b")];
     const { ask, rows } = shadowed({ keys: [may, mayNot] });
@@ -167,9 +201,10 @@ describe("the shadow of an upstream", () => {
       yield* [];
       throw new OverloadedError("No.", 1);
     };
-    const { ask, rows } = shadowed({ here: failing });
+    const { ask, rows, omitted } = shadowed({ here: failing });
     expect(await ask()).toBe("Yes.");
     expect(rows()).toEqual([]);
+    expect(omitted()).toEqual([{ reason: "failed", calls: 1 }]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Flags, loadConfig } from "../../config/load.ts";
 import { parseDate, parseDuration } from "../../keys/duration.ts";
 import { NANOS } from "../../keys/windows.ts";
+import type { Omission } from "../../shadow/layer.ts";
 import type { ShadowRow } from "../../store/shadow.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
@@ -31,15 +32,40 @@ export function report(flags: Flags, context: CliContext, now: () => number = Da
     sinceMs: readSince(since, now()),
     ...(typeof flags.preset === "string" && { preset: flags.preset }),
   };
-  const rows = withKeys(config, context.cwd, ({ shadows }) => (shadows.exists() ? shadows.list(query) : []));
+  const { rows, omitted } = withKeys(config, context.cwd, ({ shadows }) =>
+    shadows.exists()
+      ? { rows: shadows.list(query), omitted: describeOmitted(shadows.listOmitted(query)) }
+      : { rows: [], omitted: "" },
+  );
   const findings = summarize(rows);
   if (flags.json === true) context.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else if (rows.length === 0) {
     context.stderr.write(
-      "No calls were compared in this time. --shadow-share and --shadow-model turn it on; comparisons are made while the gateway is idle.\n",
+      omitted === ""
+        ? "No calls were compared in this time. --shadow-share and --shadow-model turn it on at the gateway; comparisons are made while it is idle.\n"
+        : "No calls were compared in this time.\n",
     );
   } else context.stdout.write(describe(findings, rows, { since, share: config.shadowShare }));
+  context.stderr.write(omitted);
   return EXIT.done;
+}
+
+const REASONS: Readonly<Record<Omission, string>> = {
+  cut: "the upstream's answer was cut off at its length",
+  unreadable: "the upstream's answer was refused, too long or can't be compared",
+  key: "the key may not use the local model, or that isn't served",
+  full: "too many calls were waiting",
+  disturbed: "requests of clients interrupted it each time",
+  failed: "the local model gave no answer",
+};
+
+/** Empty if none was left out. */
+function describeOmitted(omitted: readonly { readonly reason: string; readonly calls: number }[]): string {
+  if (omitted.length === 0) return "";
+  const words: ReadonlyMap<string, string> = new Map(Object.entries(REASONS));
+  const total = omitted.reduce((sum, { calls }) => sum + calls, 0);
+  const lines = omitted.map(({ reason, calls }) => `  ${calls}: ${words.get(reason) ?? reason}\n`);
+  return `${total} sampled calls were left out:\n${lines.join("")}`;
 }
 
 /** `sluice shadow forget`: removes kept texts. */
