@@ -1,10 +1,12 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
 import { createGateway, startGateway } from "../../src/gateway/gateway.ts";
+import type { LocalModel } from "../../src/models/index.ts";
 import { answerWith, json, type MockUpstream, mockUpstream } from "../fixtures/mock-upstream.ts";
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -93,5 +95,25 @@ describe("a gateway that is told to stop", () => {
     expect(await ask(gateway)).toBe(200);
     await stopped;
     await expect(fetch(`${gateway.url}/health`)).rejects.toThrow();
+  });
+});
+
+describe("a start with too little memory for its models", () => {
+  it("fails with the figures and leaves no rejection behind, which would end the process with a stack", async () => {
+    const unheard: unknown[] = [];
+    const note = (reason: unknown) => void unheard.push(reason);
+    process.on("unhandledRejection", note);
+    ends.push(async () => void process.off("unhandledRejection", note));
+    const path = import.meta.filename;
+    const gguf = { architecture: "llama", parameterCount: 1, contextLength: 64, chatTemplate: true, sizeBytes: 1 };
+    const config = configSchema.parse({ stateFile: ":memory:", listPresets: false, port: 0, memory: "64MiB" });
+    const started = startGateway({
+      ...{ config, logger },
+      models: [{ id: "large", aliases: [], path, sizeBytes: 1e9, gguf: gguf as LocalModel["gguf"] }],
+      readAgain: () => Promise.reject(new Error("not reached")),
+    });
+    await expect(started).rejects.toThrow(/The model `large` needs .* and models may take 64 MiB/);
+    await setImmediate();
+    expect(unheard).toEqual([]);
   });
 });
