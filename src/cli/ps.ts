@@ -23,15 +23,19 @@ const listSchema = z.object({
   ),
 });
 const runningSchema = z.object({
-  models: z.array(z.object({ model: z.string(), size: z.number(), expires_at: z.iso.datetime() })),
+  models: z.array(
+    z.object({ model: z.string(), size: z.number(), expires_at: z.iso.datetime(), pinned: z.boolean().optional() }),
+  ),
 });
 
 type Row = {
   readonly id: string;
   readonly state: string;
   readonly memoryBytes?: number;
-  /** Until it is unloaded; absent if it stays. */
+  /** Until it is unloaded; absent if it stays while there is room. */
   readonly unloadInMs?: number;
+  /** Whether it isn't unloaded to make room for another model either. */
+  readonly isPinned?: boolean;
 };
 
 /**
@@ -51,18 +55,27 @@ export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promis
       const running = models.find(({ model }) => model.replace(/:latest$/, "") === id || model === id);
       if (running === undefined) return { id, state };
       const unloadInMs = Math.max(0, Date.parse(running.expires_at) - nowMs);
-      return { id, state, memoryBytes: running.size, ...(unloadInMs < FAR_MS && { unloadInMs }) };
+      return {
+        ...{ id, state, memoryBytes: running.size },
+        ...(unloadInMs < FAR_MS && { unloadInMs }),
+        ...(running.pinned === true && { isPinned: true }),
+      };
     });
   if (flags.json === true) {
     stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
     return EXIT.done;
   }
-  const cells = rows.map(({ id, state, memoryBytes, unloadInMs }) => [
-    id,
-    state,
-    memoryBytes === undefined ? "" : formatBytes(memoryBytes),
-    memoryBytes === undefined ? "" : unloadInMs === undefined ? "never" : `in ${formatDuration(unloadInMs)}`,
+  const cells = rows.map((row) => [
+    row.id,
+    row.state,
+    row.memoryBytes === undefined ? "" : formatBytes(row.memoryBytes),
+    row.memoryBytes === undefined ? "" : describeUnloading(row),
   ]);
   stdout.write(formatTable([["MODEL", "STATE", "MEMORY", "UNLOADED"], ...cells], [2]));
   return EXIT.done;
+}
+
+function describeUnloading({ unloadInMs, isPinned }: Row): string {
+  if (unloadInMs !== undefined) return `in ${formatDuration(unloadInMs)}`;
+  return isPinned === true ? "never" : "only to make room";
 }

@@ -109,6 +109,7 @@ function residenceOf(
   return {
     memoryBytes: running.reduce((sum, { measuredBytes, bytes }) => sum + (measuredBytes ?? bytes), 0),
     ...(first?.unloadInMs !== undefined && { unloadInMs: first.unloadInMs }),
+    ...(first?.isPinned === true && { isPinned: true }),
   };
 }
 

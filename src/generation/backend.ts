@@ -93,6 +93,8 @@ export type Residence = {
   readonly memoryBytes: number;
   /** In how many ms it is unloaded if no request comes; absent if it stays or is in use. */
   readonly unloadInMs?: number;
+  /** Whether it is not unloaded to make room for another model either; absent means it may be. */
+  readonly isPinned?: boolean;
 };
 
 /** Another server, behind a backend. */

@@ -6,7 +6,10 @@ import { createResident, type Resident, type ResidentOptions } from "./resident.
 import { showBytes } from "./show-bytes.ts";
 
 /** A process's way into memory, and what is known of it there. */
-export type Berth = Pick<Resident, "follow" | "use" | "keepLoaded" | "unloadInMs" | "bytes" | "measuredBytes"> & {
+export type Berth = Pick<
+  Resident,
+  "follow" | "use" | "keepLoaded" | "unloadInMs" | "bytes" | "measuredBytes" | "isPinned"
+> & {
   /** What its process asks before it starts. */
   readonly room: {
     take(grant: () => void, refuse: (error: Error) => void): () => void;
@@ -277,6 +280,7 @@ export function createMemory({ clock, budgetBytes, maxWaitMs, logger }: MemoryOp
       follow: resident.follow,
       use: resident.use,
       keepLoaded: resident.keepLoaded,
+      isPinned: resident.isPinned,
       get unloadInMs() {
         return resident.unloadInMs;
       },

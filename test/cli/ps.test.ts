@@ -18,6 +18,7 @@ describe("sluice ps", () => {
     const { app } = createTestApp({
       models: [
         model("stays", { residence: () => ({ memoryBytes: 600 * 1024 ** 2 }) }),
+        model("pinned", { residence: () => ({ memoryBytes: 100 * 1024 ** 2, isPinned: true }) }),
         model("owner/repo:Q8_0", { residence: () => ({ memoryBytes: 2 * 1024 ** 3, unloadInMs: 200_000 }) }),
         model("away", { state: () => "unloaded" }),
         servedModel(script([]), {
@@ -37,12 +38,18 @@ describe("sluice ps", () => {
       .map((line) => line.split(/ {2,}/));
     expect(rows).toEqual([
       ["MODEL", "STATE", "MEMORY", "UNLOADED"],
-      ["stays", "ready", "600 MiB", "never"],
+      ["stays", "ready", "600 MiB", "only to make room"],
+      ["pinned", "ready", "100 MiB", "never"],
       ["owner/repo:Q8_0", "ready", "2.0 GiB", "in 3 min 20 s"],
       ["away", "unloaded"],
     ]);
     const json = JSON.parse((await sluice("ps", "--json", "--url", server.url)).stdout);
-    expect(json).toMatchObject([{ id: "stays" }, { memoryBytes: 2 * 1024 ** 3 }, { state: "unloaded" }]);
+    expect(json).toMatchObject([
+      { id: "stays" },
+      { isPinned: true },
+      { memoryBytes: 2 * 1024 ** 3 },
+      { state: "unloaded" },
+    ]);
   });
 
   it("says that there is no gateway", async () => {

@@ -28,13 +28,14 @@ const NEVER = "2318-01-01T00:00:00.000Z";
  * @param nowMs in Unix ms
  */
 export function encodeRunning(model: OllamaModel & Pick<Backend, "residence">, nowMs: number) {
-  const { memoryBytes, unloadInMs } = model.residence?.() ?? {};
+  const { memoryBytes, unloadInMs, isPinned } = model.residence?.() ?? {};
   const named = encodeNamed(model);
   return {
     ...named,
     size: memoryBytes ?? named.size,
     size_vram: 0,
     expires_at: unloadInMs === undefined ? NEVER : new Date(nowMs + unloadInMs).toISOString(),
+    ...(isPinned === true && { pinned: true }),
     context_length: model.details().contextTokens,
   };
 }

@@ -164,7 +164,10 @@ export const ollamaTags = z.object({
 
 export const ollamaRunning = z.object({
   models: z.array(
-    z.object({ ...listed, context_length: count.optional(), expires_at: z.iso.datetime(), size_vram: count }),
+    z.object({
+      ...{ ...listed, context_length: count.optional(), expires_at: z.iso.datetime(), size_vram: count },
+      pinned: z.literal(true).optional(),
+    }),
   ),
 });
 
