@@ -81,10 +81,13 @@ export async function calibrate(
     }
     const trials = await readTrials(config.promptsDir, context.cwd, preset);
     const pairs: Pair[] = [];
+    const total = trials.reduce((sum, { cases }) => sum + cases.length, 0);
     for (const trial of trials) {
       for (const one of trial.cases) {
         const models = [small.model, large.model] as const;
         pairs.push(await runCase(trial.preset, one, models, found?.cascade?.decideAfter, client));
+        // Both models of a case may take minutes.
+        context.stderr.write(`${pairs.length} of ${total} cases: ${trial.preset}\n`);
       }
     }
     const curves = { mean: curveOf(pairs, "mean"), least: curveOf(pairs, "least") };

@@ -131,7 +131,7 @@ port: 1
 
   it("measures both models on the cases of a preset, and names the threshold", async () => {
     const { stdout, exitCode, stderr } = await calibrate("chat", "ask");
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "1 of 2 cases: ask\n2 of 2 cases: ask\n" });
     const lines = stdout.split("\n").map((line) => line.replaceAll(/ +/g, " ").trim());
     expect(lines.slice(0, 4)).toEqual([
       "LEAST ASKED RIGHT COST",
