@@ -29,6 +29,8 @@ export type Job = {
   readonly look: () => void;
   /** Resolves when the batch has ended, or was left as it is because the signal was aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Ends the batch with what is recorded, because it can't be run. */
+  readonly giveUp: () => Promise<void>;
 };
 
 export type JobOptions = {
@@ -65,6 +67,8 @@ const MAX_UNWRITTEN = 256;
 
 /** Longer times don't fit into a timer. The runner looks every few seconds in any case. */
 const MAX_TIMER_MS = 1_000_000_000;
+
+const GIVEN_UP = "The server failed again and again while it worked on this batch; its log says more.";
 
 const RUNNING: readonly BatchStatus[] = ["validating", "in_progress", "finalizing", "cancelling"];
 
@@ -299,9 +303,8 @@ export function createJob(options: JobOptions): Job {
     await book.settled();
   }
 
-  async function finish(end: Exclude<End, "stopped">, { progress }: Ledger): Promise<void> {
-    const more = JSON.stringify({ finalizing_ms: now() });
-    const atMs = now();
+  /** The files that are its tenant's when it has ended. */
+  function filesOf(progress: Progress, atMs: number): FileRecord[] {
     const files: FileRecord[] = [];
     for (const [fileId, bytes, name] of [
       [record.outputFile, progress.outputBytes, "output"],
@@ -318,17 +321,55 @@ export function createJob(options: JobOptions): Job {
         purpose: "batch_output",
       });
     }
-    queue.change(id, RUNNING, { to: end, moment: moment(end), atMs, more, files });
-    if (progress.outputBytes === 0) await removeFile(record.outputFile);
-    if (progress.errorBytes === 0) await removeFile(record.errorFile);
+    return files;
+  }
+
+  async function giveUp(): Promise<void> {
+    const status = queue.statusOf(id);
+    const atMs = now();
+    const to = status === "cancelling" ? "cancelled" : atMs >= record.endsMs ? "expired" : "failed";
+    const data = [{ code: "server_error", message: GIVEN_UP, param: null, line: null }];
+    const more = JSON.stringify({ errors: { object: "list", data } });
+    const progress = recordedOf(queue, id) ?? newProgress(0);
+    await cutOff(progress).catch((error: unknown) => logger.error({ batch: id, err: error }, "results are left uncut"));
+    const files = filesOf(progress, atMs);
+    queue.change(id, RUNNING, { to, moment: moment(to), atMs, more, files });
+    logger.error({ batch: id, status: to }, "a batch that can't be run was given up");
+    await removeUnused(progress);
+  }
+
+  /** Removes what was written and not recorded. */
+  async function cutOff({ outputBytes, errorBytes }: Progress): Promise<void> {
+    for (const [fileId, bytes] of [
+      [record.outputFile, outputBytes],
+      [record.errorFile, errorBytes],
+    ] as const) {
+      if (bytes === 0) continue;
+      const file = await openOutput(await prepare(fileId));
+      await file.truncate(bytes).finally(() => file.close());
+    }
+  }
+
+  async function removeUnused({ outputBytes, errorBytes }: Progress): Promise<void> {
+    if (outputBytes === 0) await removeFile(record.outputFile);
+    if (errorBytes === 0) await removeFile(record.errorFile);
     // Nobody else knows of this file.
     if (record.kind === "anthropic") await removeFile(record.inputFile);
+  }
+
+  async function finish(end: Exclude<End, "stopped">, { progress }: Ledger): Promise<void> {
+    const more = JSON.stringify({ finalizing_ms: now() });
+    const atMs = now();
+    const files = filesOf(progress, atMs);
+    queue.change(id, RUNNING, { to: end, moment: moment(end), atMs, more, files });
+    await removeUnused(progress);
     logger.info({ batch: id, status: end, ...progress.counts }, "a batch has ended");
   }
 
   return {
     look,
     run,
+    giveUp,
     live() {
       const perSecond = rate?.perSecond();
       const left = ledger && ledger.progress.total - doneOf(ledger.progress);
@@ -344,8 +385,17 @@ export function createJob(options: JobOptions): Job {
 /** What is recorded now, which may be newer than the record. */
 function progressOf(queue: BatchQueue, { id, progress }: BatchRecord): Progress | undefined {
   if (progress !== null) return readProgress(progress);
-  const stored = queue.unfinished().find((other) => other.id === id)?.progress;
+  const stored = queue.get(id)?.progress;
   return stored == null ? undefined : readProgress(stored);
+}
+
+/** How far a batch is, as far as that can be read. */
+function recordedOf(queue: BatchQueue, id: string): Progress | undefined {
+  try {
+    return readProgress(queue.get(id)?.progress ?? "");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Notes where all lines end, and leaves out those that are done. */

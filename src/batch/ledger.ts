@@ -140,7 +140,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
 const FULL = "the disk is full or can't be written; free some space";
 
-function isDisks(failure: unknown): boolean {
+/** Whether the disk failed, or the state on it. */
+export function isDisks(failure: unknown): boolean {
   return failure instanceof StateError || (failure instanceof Error && "syscall" in failure);
 }
 

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { BODY_LIMITS, UNBOUNDED } from "../json/limits.ts";
 import { membersOf } from "../json/members.ts";
+import { createJsonScan } from "../json/scan.ts";
 import type { Line } from "./read-lines.ts";
 
 /** A line's request. */
@@ -21,10 +23,24 @@ const BEGINNING_LENGTH = 4_096;
 /** The fields of a body in the order in which templates put them into a prompt. */
 const BEGINNING_FIELDS = ["model", "tools", "system", "instructions", "prompt", "messages", "input", "query"] as const;
 
-/** Reads a line: a request to `endpoint`, or what is wrong with it. */
-export function parseLine({ text, isUtf8 }: Line, endpoint: string, maxBytes: number): LineRequest | LineFault {
+/** The request's body stands in the line's object. Its other limits are those of any request, and are told of when it is made. */
+const LINE_LIMITS = { ...UNBOUNDED, depth: BODY_LIMITS.depth + 1 };
+
+/** Reads a line: a request to `endpoint`, or what is wrong with it. Never throws: no line may keep a batch from its end. */
+export function parseLine(line: Line, endpoint: string, maxBytes: number): LineRequest | LineFault {
+  try {
+    return parse(line, endpoint, maxBytes);
+  } catch {
+    return fault("invalid_json_line", "This line can't be read.", null);
+  }
+}
+
+function parse({ text, isUtf8 }: Line, endpoint: string, maxBytes: number): LineRequest | LineFault {
   if (text === undefined) return fault("line_too_long", `This line is longer than ${maxBytes} bytes.`, null);
   if (!isUtf8) return fault("invalid_json_line", "This line is not valid UTF-8.", null);
+  if (isTooDeep(text)) {
+    return fault("invalid_value", `This line's request is nested deeper than ${BODY_LIMITS.depth} levels.`, null);
+  }
   const value = parseObject(text);
   if (value === undefined) return fault("invalid_json_line", "This line is not parseable as a JSON object.", null);
   const { custom_id: customId, method, url, body } = value;
@@ -79,6 +95,12 @@ function beginningOf(body: Readonly<Record<string, unknown>>): string {
     if (text.length >= BEGINNING_LENGTH) break;
   }
   return text.slice(0, BEGINNING_LENGTH);
+}
+
+function isTooDeep(text: string): boolean {
+  const scan = createJsonScan(text, LINE_LIMITS, () => false);
+  scan.run(text.length);
+  return scan.excess() !== undefined;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

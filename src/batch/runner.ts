@@ -1,7 +1,8 @@
-import type { BatchQueue, BatchRecord } from "../store/batches.ts";
+import type { BatchQueue, UnfinishedBatch } from "../store/batches.ts";
 import type { Lock } from "../store/lock.ts";
 import type { Door } from "./attempt.ts";
 import { createJob, type Job, type JobOptions, type LiveBatch } from "./job.ts";
+import { isDisks } from "./ledger.ts";
 
 /** Runs the batches of a state file, each to its end, over restarts. */
 export type Runner = {
@@ -29,14 +30,18 @@ const MAX_JOBS_OF_TENANT = 2;
 /** How soon a change by another process is seen, and its end. */
 const LOOK_EVERY_MS = 2_000;
 
-/** How long a batch rests that has failed for a reason that nobody expects. */
+/** How long a batch rests that could not go on: twice as long each time, unless the disk is why. */
 const REST_MS = 30_000;
+const MAX_REST_MS = 3_600_000;
+
+/** A batch is given up that has failed so often for a reason that nobody expects: after three hours, or with its window. */
+const MAX_FAILURES = 10;
 
 export function createRunner(options: RunnerOptions): Runner {
   const { queue, doorFor, tryLock, clock, logger } = options;
   const jobs = new Map<string, { readonly job: Job; readonly tenant: string; readonly ended: Promise<void> }>();
-  /** When batches that have failed may be tried again. */
-  const resting = new Map<string, number>();
+  /** When batches that have failed may be tried again, and how often they have. */
+  const resting = new Map<string, { readonly untilMs: number; readonly failures: number }>();
   const stopping = new AbortController();
   let lock: Lock | undefined;
   let cancelTimer: (() => void) | undefined;
@@ -88,27 +93,42 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** The oldest first, but a tenant's second one after the first ones of the others. */
-  function begin(unfinished: readonly (BatchRecord & { readonly tenant: string })[]): void {
+  function begin(unfinished: readonly UnfinishedBatch[]): void {
     for (let round = 1; round <= MAX_JOBS_OF_TENANT; round++) {
       for (const record of unfinished) {
         const held = [...jobs.values()].filter(({ tenant }) => tenant === record.tenant).length;
-        const isResting = (resting.get(record.id) ?? 0) > clock.now();
+        const isResting = (resting.get(record.id)?.untilMs ?? 0) > clock.now();
         if (jobs.size >= MAX_JOBS) return;
         if (held < round && !jobs.has(record.id) && !isResting) start(record);
       }
     }
   }
 
-  function start(record: BatchRecord & { readonly tenant: string }): void {
-    const { id, tenant, keyId } = record;
-    const job = createJob({ ...options, record, door: doorFor(keyId ?? undefined) });
+  function rest(id: string, error: unknown): void {
+    const before = resting.get(id)?.failures ?? 0;
+    // A full disk is nothing that a batch does.
+    const failures = isDisks(error) ? before : before + 1;
+    const ms = isDisks(error) ? REST_MS : Math.min(MAX_REST_MS, REST_MS * 2 ** before);
+    resting.set(id, { untilMs: clock.now() + ms, failures });
+  }
+
+  function start({ id, tenant }: UnfinishedBatch): void {
+    const record = queue.get(id);
+    if (record === undefined) return;
+    const job = createJob({ ...options, record, door: doorFor(record.keyId ?? undefined) });
     const ended = job
       .run(stopping.signal)
-      .catch((error: unknown) => {
-        if (stopping.signal.aborted) return;
-        resting.set(id, clock.now() + REST_MS);
-        logger.error({ batch: id, err: error }, "a batch could not go on; it is tried again");
+      .then(() => {
+        resting.delete(id);
       })
+      .catch(async (error: unknown) => {
+        if (stopping.signal.aborted) return;
+        rest(id, error);
+        const { failures } = resting.get(id) ?? { failures: 0 };
+        logger.error({ batch: id, err: error, failures }, "a batch could not go on; it is tried again");
+        if (failures >= MAX_FAILURES || options.now() >= record.endsMs) await job.giveUp();
+      })
+      .catch((error: unknown) => logger.error({ batch: id, err: error }, "a batch could not be given up"))
       .finally(() => {
         jobs.delete(id);
         wake();

@@ -84,10 +84,15 @@ type BatchChange = {
   readonly files?: readonly FileRecord[];
 };
 
+/** What tells whether a batch can be run now. */
+export type UnfinishedBatch = Pick<BatchRecord, "id" | "status"> & { readonly tenant: string };
+
 /** The batches of all tenants, for who runs them. */
 export type BatchQueue = {
   /** Those that have not ended, oldest first. */
-  readonly unfinished: () => readonly (BatchRecord & { readonly tenant: string })[];
+  readonly unfinished: () => readonly UnfinishedBatch[];
+  /** A batch of any tenant. */
+  readonly get: (id: string) => BatchRecord | undefined;
   readonly statusOf: (id: string) => BatchStatus | undefined;
   /** Changes the status, in one transaction with the rest, if it is one of `from`. Returns whether it was. */
   readonly change: (id: string, from: readonly BatchStatus[], change: BatchChange) => boolean;
@@ -167,10 +172,15 @@ export function createBatchQueue(database: Database): BatchQueue {
   return {
     unfinished: () =>
       database.read((sql) =>
-        sql(`SELECT * FROM batches WHERE ${RUNS} ORDER BY seq`)
+        sql(`SELECT id, status, tenant FROM batches WHERE ${RUNS} ORDER BY seq`)
           .all()
-          .map((row) => ({ ...toBatch(row), tenant: text(row, "tenant") })),
+          .map((row) => ({ id: text(row, "id"), status: toStatus(row), tenant: text(row, "tenant") })),
       ),
+    get: (id) =>
+      database.read((sql) => {
+        const row = sql("SELECT * FROM batches WHERE id = ?").get(id);
+        return row && toBatch(row);
+      }),
     statusOf: (id) => database.read((sql) => statusOf(sql, id)),
     change: (id, from, { to, moment, atMs, progress, more = "{}", files = [] }) =>
       database.write((sql) => {

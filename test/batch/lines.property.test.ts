@@ -101,6 +101,10 @@ const faultOf = (text: string) => {
   return isFault(read) ? `${read.code} ${read.param}` : "none";
 };
 
+/** A request with so many arrays in its body, one in the other. */
+const nested = (depth: number) =>
+  lineOf("a", { messages: 0 }).replace('"messages":0', `"messages":${"[".repeat(depth)}${"]".repeat(depth)}`);
+
 describe("a line of a batch", () => {
   it("is a request, with its body as it is written", () => {
     const text = `{"custom_id":"a","method":"POST","url":"${CHAT}","body": {"seed": 12345678901234567890, "model":"m"} }`;
@@ -129,6 +133,15 @@ describe("a line of a batch", () => {
     [lineOf("a", { stream: false, background: null }), "none"],
   ])("that is %s has the fault %s", (text, fault) => {
     expect(faultOf(text)).toBe(fault);
+  });
+
+  it.each([
+    [255, "none"],
+    [256, "invalid_value null"],
+    [20_000, "invalid_value null"],
+  ])("with %i arrays in each other in its body has the fault %s", (depth, fault) => {
+    expect(faultOf(nested(depth))).toBe(fault);
+    expect(faultOf(nested(depth).slice(0, -depth))).not.toBe("none");
   });
 });
 

@@ -253,6 +253,48 @@ describe("a batch", () => {
     expect((await gateway.results(id)).output).toHaveLength(10);
   });
 
+  it("that fails again and again rests longer each time, and is given up with what it has", async () => {
+    using place = createBatchPlace();
+    const id = place.addBatch(many(4), { windowMs: 30 * 86_400_000 });
+    const clock = createFakeClock();
+    const tries: number[] = [];
+    await using gateway = openRunner(place, {
+      doorFor: () => doorTo(() => ok({})),
+      clock,
+      openInput: async () => {
+        tries.push(clock.now());
+        throw new RangeError("Maximum call stack size exceeded");
+      },
+    });
+    gateway.runner.wake();
+    while (gateway.state.batches.get("openai", id)?.status === "validating") {
+      clock.advance(2_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { batch } = await gateway.results(id);
+    expect(batch.status).toBe("failed");
+    expect(JSON.parse(batch.body).errors.data).toMatchObject([{ code: "server_error" }]);
+    expect(tries).toHaveLength(10);
+    const rests = tries.slice(1).map((at, index) => at - (tries[index] ?? 0));
+    for (const [index, rest] of rests.entries()) {
+      expect(rest).toBeGreaterThanOrEqual(Math.min(3_600_000, 30_000 * 2 ** index));
+    }
+  });
+
+  it("that can't be run expires with its window", async () => {
+    using place = createBatchPlace();
+    const id = place.addBatch(many(4), { windowMs: 0 });
+    await using gateway = openRunner(place, {
+      doorFor: () => doorTo(() => ok({})),
+      openInput: async () => {
+        throw new RangeError("Maximum call stack size exceeded");
+      },
+    });
+    gateway.runner.wake();
+    await gateway.ended;
+    expect((await gateway.results(id)).batch).toMatchObject({ status: "expired" });
+  });
+
   it("of one tenant doesn't keep those of others from beginning", async () => {
     using place = createBatchPlace();
     for (let batch = 0; batch < 9; batch++) place.addBatch(many(1), { tenant: "key_greedy" });
