@@ -13,6 +13,16 @@ export type BatchUsage = {
 export type LineFate = "completed" | "failed" | "expired" | "cancelled";
 
 const count = z.int().min(0);
+/** So that two of them are an integer together. */
+const MAX_SUM = 2 ** 52;
+
+/** Of tokens; one that can't be counted must not keep a batch from going on. */
+const sum = z
+  .number()
+  .min(0)
+  .catch(0)
+  .transform((tokens) => Math.min(MAX_SUM, Math.floor(tokens)));
+
 const schema = z.strictObject({
   total: count,
   next: z.strictObject({ line: count, offset: count }),
@@ -20,7 +30,7 @@ const schema = z.strictObject({
   outputBytes: count,
   errorBytes: count,
   counts: z.strictObject({ completed: count, failed: count, expired: count, cancelled: count }),
-  usage: z.strictObject({ input: count, cached: count, output: count, reasoning: count }),
+  usage: z.strictObject({ input: sum, cached: sum, output: sum, reasoning: sum }),
   perSecond: z.number().nullable(),
 });
 
@@ -77,7 +87,9 @@ export function advance(
     if (isError) errorBytes += bytes;
     else outputBytes += bytes;
     if (used === undefined) continue;
-    for (const name of ["input", "cached", "output", "reasoning"] as const) usage[name] += used[name];
+    for (const name of ["input", "cached", "output", "reasoning"] as const) {
+      usage[name] = Math.min(MAX_SUM, usage[name] + used[name]);
+    }
   }
   let { line } = progress.next;
   while (beyond.delete(line)) line += 1;

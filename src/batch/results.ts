@@ -7,7 +7,14 @@ import type { BatchUsage } from "./progress.ts";
 /** The part of a line that its result needs. */
 type Asked = { readonly line: number; readonly customId: string };
 
-const count = z.int().min(0).catch(0);
+/** More tokens than any answer has. What other servers report is not ours to trust, and counts beyond it add up to no integer. */
+const MAX_TOKENS = 1_000_000_000;
+
+const count = z
+  .number()
+  .min(0)
+  .catch(0)
+  .transform((tokens) => Math.min(MAX_TOKENS, Math.floor(tokens)));
 const details = z.record(z.string(), z.unknown()).nullish().catch(null);
 const usageSchema = z.object({
   usage: z.object({

@@ -35,6 +35,29 @@ describe("the progress of a batch", () => {
     );
   });
 
+  it("can be read whatever the answers say that they used", () => {
+    const usages = fc.constantFrom(-1, 0, 1.5, 7, 1e12, Number.MAX_SAFE_INTEGER, 1e300, "7", null);
+    fc.assert(
+      fc.property(fc.array(usages, { maxLength: 8 }), (counts) => {
+        let progress = newProgress(counts.length);
+        for (const [line, tokens] of counts.entries()) {
+          const usage = { input_tokens: tokens, output_tokens: tokens, cache_read_input_tokens: tokens };
+          const body = JSON.stringify({ usage });
+          const entry = answered({ line, customId: "" }, { status: 200, requestId: "", body });
+          const next = advance(progress, [{ ...entry, usage: entry.usage, bytes: 1 }], () => ({ line: 0, offset: 0 }));
+          progress = readProgress(JSON.stringify(next));
+          expect(progress).toEqual(next);
+        }
+      }),
+    );
+    const full = { ...newProgress(1), usage: { input: 2e16, cached: 0, output: 2 ** 52, reasoning: 0 } };
+    const stored = readProgress(JSON.stringify(full));
+    const used = { input: 1_000, cached: 0, output: 1_000, reasoning: 0 };
+    const { usage } = advance(stored, [{ ...done(0), usage: used }], () => undefined);
+    expect(Number.isSafeInteger(usage.input)).toBe(true);
+    expect(usage.output).toBe(usage.input);
+  });
+
   it("refuses a line that is done already", () => {
     const progress = advance(newProgress(3), [done(0), done(2)], (line) => ({ line, offset: line }));
     expect(() => advance(progress, [done(2)], () => undefined)).toThrow("done twice");

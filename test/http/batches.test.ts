@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
+import { newProgress } from "../../src/batch/progress.ts";
+import { newBatchRecord } from "../../src/http/routes/batches.ts";
 import { createAccess } from "../../src/keys/access.ts";
 import { policySchema } from "../../src/keys/key.ts";
 import { issueKey, revokeKey } from "../../src/keys/manage.ts";
@@ -13,6 +15,8 @@ import { answerWith, MODEL_ID, script } from "./support.ts";
 
 const CHAT = "/v1/chat/completions";
 const message = (content: string) => ({ model: MODEL_ID, messages: [{ role: "user", content }] });
+const NO_USAGE = { input: 0, cached: 0, output: 0, reasoning: 0 };
+const BODY = JSON.stringify({ completion_window: "24h", metadata: null });
 const line = (id: string, body: object = message(id)) => ({ custom_id: id, method: "POST", url: CHAT, body });
 
 describe("a batch", () => {
@@ -51,6 +55,24 @@ describe("a batch", () => {
     expect(list.data).toEqual([ended]);
     const refused = await it.app.request(`${BATCHES}/${ended.id}/cancel`, { method: "POST" });
     expect(refused.status).toBe(409);
+  });
+
+  it.each([
+    ["counts beyond all integers", JSON.stringify({ ...newProgress(2), usage: { ...NO_USAGE, input: 2e16 } })],
+    ["no JSON", "{"],
+  ])("is shown and listed though its progress has %s", async (_, progress) => {
+    await using it = await createBatchApp();
+    const id = `batch_${"0".repeat(48)}`;
+    const record = newBatchRecord(
+      { id, kind: "openai", endpoint: CHAT, inputFile: "file-1", body: BODY },
+      undefined,
+      Date.now(),
+      86_400_000,
+    );
+    it.state.batches.add({ ...record, status: "completed", progress });
+    expect(await it.show(id)).toMatchObject({ status: "completed" });
+    const list = batchList.parse(await (await it.app.request(BATCHES)).json());
+    expect(list.data.map(({ usage }) => Number.isSafeInteger(usage?.total_tokens))).toEqual([true]);
   });
 
   it("whose input is at fault fails, with the line and the field of each fault", async () => {

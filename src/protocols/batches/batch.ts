@@ -71,12 +71,19 @@ const bodySchema = z.object({
 });
 
 const count = z.int();
+/** Of tokens: those that older versions stored may have been beyond all integers. */
+const sum = z
+  .number()
+  .min(0)
+  .catch(0)
+  .transform((tokens) => Math.min(2 ** 52, Math.floor(tokens)));
+
 const progressSchema = z.object({
   total: count,
   outputBytes: count,
   errorBytes: count,
   counts: z.object({ completed: count, failed: count, expired: count, cancelled: count }),
-  usage: z.object({ input: count, cached: count, output: count, reasoning: count }),
+  usage: z.object({ input: sum, cached: sum, output: sum, reasoning: sum }),
 });
 
 /** Decodes the body of `POST /v1/batches`. Throws `InvalidRequestError`. */
@@ -140,7 +147,7 @@ const ENDED = ["completed", "failed", "expired", "cancelled"];
 /** OpenAI's `batch` object, and in `sluice` how fast it is and when it will be done. */
 export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
   const body = bodySchema.parse(JSON.parse(batch.body));
-  const progress = batch.progress === null ? undefined : progressSchema.parse(JSON.parse(batch.progress));
+  const progress = batch.progress === null ? undefined : progressOf(batch.progress);
   const hasEnded = ENDED.includes(batch.status);
   const file = (id: string, bytes: number | undefined) => (hasEnded && (bytes ?? 0) > 0 ? id : null);
   const { completed = 0, failed = 0, expired = 0, cancelled = 0 } = progress?.counts ?? {};
@@ -176,6 +183,15 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
     metadata: body.metadata,
     ...(live !== undefined && !hasEnded && { sluice: encodeLive(live) }),
   };
+}
+
+/** Undefined if it can't be read: one batch must not keep a list from being shown. */
+function progressOf(json: string): z.infer<typeof progressSchema> | undefined {
+  try {
+    return progressSchema.parse(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
 }
 
 function encodeLive({ perSecond, secondsLeft, pausedFor }: Live) {
