@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { describeFolderFailure } from "../store/errors.ts";
 
@@ -21,7 +21,7 @@ export type FileFolder = {
   /** Opens a stored file to be read; undefined if its bytes are gone. */
   readonly read: (id: string) => Promise<Readable | undefined>;
   readonly remove: (id: string) => Promise<void>;
-  /** Removes what ended processes left half written, and old files that `isKnown` doesn't know. */
+  /** Removes what nobody has touched for an hour: half written files, but not those of this process, and files that `isKnown` doesn't know. */
   readonly sweep: (isKnown: (id: string) => boolean) => Promise<void>;
   /** Removes the folder if it was for this process only. */
   readonly close: () => void;
@@ -29,22 +29,23 @@ export type FileFolder = {
 
 export type FolderOptions = {
   readonly stateFile: string;
-  readonly pid?: number;
-  readonly isAlive: (pid: number) => boolean;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
 
 /** Ids are made by Sluice. Anything else can't be a name in the folder. */
 const ID = /^[a-z]+[-_][0-9a-f]{16,64}$/;
-const HALF = /^([a-z]+[-_][0-9a-f]{16,64})\.(\d+)\.part$/;
+/** Earlier versions wrote the process's id, too. It says nothing: in two containers both may be 1. */
+const HALF = /^[a-z]+[-_][0-9a-f]{16,64}(?:\.\d+)?\.part$/;
 
-/** A file that nobody knows may be one whose row another process is about to add. */
+/** A file that nobody knows may be one that another process writes, or whose row it is about to add. */
 const UNKNOWN_MS = 60 * 60 * 1000;
 
 /** Opens the folder `files` beside the state file; with `:memory:` one that goes with the process. */
-export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: FolderOptions): FileFolder {
+export function openFileFolder({ stateFile, now }: FolderOptions): FileFolder {
   const isTemporary = stateFile === ":memory:";
+  /** The names of what this process writes: it may wait for long. */
+  const halves = new Set<string>();
   let folder = isTemporary ? undefined : join(dirname(resolve(stateFile)), "files");
   const place = (): string => {
     if (folder === undefined) {
@@ -92,8 +93,9 @@ export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: F
     receive: (id, source) =>
       guarded(async () => {
         const whole = await prepare(id);
-        const half = `${whole}.${pid}.part`;
+        const half = `${whole}.part`;
         const handle = await open(half, "wx", 0o600);
+        halves.add(basename(half));
         try {
           const bytes = await writeAll(handle, source);
           await handle.sync();
@@ -104,6 +106,8 @@ export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: F
           await handle.close().catch(() => {});
           await rm(half, { force: true });
           throw error;
+        } finally {
+          halves.delete(basename(half));
         }
       }),
     read: (id) =>
@@ -121,12 +125,9 @@ export function openFileFolder({ stateFile, pid = process.pid, isAlive, now }: F
       const here = folder;
       const names = await readdir(here).catch(() => []);
       for (const name of names) {
-        const [, , owner] = HALF.exec(name) ?? [];
-        const isLeft =
-          owner === undefined
-            ? ID.test(name) && !isKnown(name) && (await isOld(join(here, name), now() - UNKNOWN_MS))
-            : Number(owner) === pid || !isAlive(Number(owner));
-        if (isLeft) await rm(join(here, name), { force: true }).catch(() => {});
+        const mayBeLeft = HALF.test(name) ? !halves.has(name) : ID.test(name) && !isKnown(name);
+        if (mayBeLeft && (await isOld(join(here, name), now() - UNKNOWN_MS)))
+          await rm(join(here, name), { force: true }).catch(() => {});
       }
     },
     close,

@@ -11,7 +11,6 @@ export type OpenFilesOptions = {
   readonly isReferred?: (id: string) => boolean;
   /** The time in Unix ms. */
   readonly now: () => number;
-  readonly isAlive?: (pid: number) => boolean;
 };
 
 /** Files that are opened when they are first used. */
@@ -29,13 +28,9 @@ export function openFiles(options: OpenFilesOptions): OpenFiles {
   let isClosed = false;
 
   async function load(): Promise<Files> {
-    const [{ createFiles }, { openFileFolder }, { isRunning }] = await Promise.all([
-      import("./files.ts"),
-      import("./folder.ts"),
-      import("../store/processes.ts"),
-    ]);
-    const { state, stateFile, now, isAlive = isRunning } = options;
-    const folder = openFileFolder({ stateFile, now, isAlive });
+    const [{ createFiles }, { openFileFolder }] = await Promise.all([import("./files.ts"), import("./folder.ts")]);
+    const { state, stateFile, now } = options;
+    const folder = openFileFolder({ stateFile, now });
     const files = createFiles({ ...options, folder, index: state.fileIndex });
     void files.tidy();
     if (!isClosed) timer = setInterval(() => void files.tidy(), TIDY_EVERY_MS).unref();

@@ -60,7 +60,7 @@ export type BatchPlace = ReturnType<typeof createBatchPlace>;
 /** Runs the batches of a place, as a gateway does. */
 export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & Pick<RunnerOptions, "doorFor">) {
   const state = place.openState();
-  const folder = openFileFolder({ stateFile: place.stateFile, now: Date.now, isAlive: () => false });
+  const folder = openFileFolder({ stateFile: place.stateFile, now: Date.now });
   const ended = Promise.withResolvers<void>();
   const change: typeof state.batchQueue.change = (...given) => {
     const isChanged = state.batchQueue.change(...given);

@@ -72,21 +72,57 @@ describe("stored files", () => {
     let nowMs = Date.now();
     const now = () => nowMs;
     const state = openState({ file: folder.file, now });
-    const files = openTestFiles(folder.file, state, { now, pid: 7, isAlive: (pid) => pid === 8 });
+    const files = openTestFiles(folder.file, state, { now });
     const stays = await files.add("a", state.files, { bytes: bytesOf("1"), describe: describeIt });
     const ends = { ...describeIt(), expiresMs: nowMs + 1_000 };
     const goes = await files.add("a", state.files, { bytes: bytesOf("2"), describe: () => ends });
     const at = (name: string) => join(folder.path, "deep", "files", name);
     const id = (digit: string) => `file-${digit.repeat(32)}`;
     mkdirSync(dirname(at("x")), { recursive: true });
-    const [half, dead, new_, old, strange] = [`${id("a")}.8.part`, `${id("b")}.9.part`, id("c"), id("d"), "notes.txt"];
-    for (const name of [half, dead, new_, old, strange, `${id("e")}.7.part`]) writeFileSync(at(name), "");
-    utimesSync(at(old), 1, 1);
+    const [half, dead, former] = [`${id("a")}.part`, `${id("b")}.part`, `${id("e")}.1.part`];
+    const [new_, old, strange] = [id("c"), id("d"), "notes.txt"];
+    for (const name of [half, dead, former, new_, old, strange]) writeFileSync(at(name), "");
+    for (const name of [dead, former, old]) utimesSync(at(name), 1, 1);
     nowMs += 1_000;
     expect(state.files.get(goes.id)).toBeUndefined();
     await files.tidy();
     expect([...namesBeside(folder.file)].sort()).toEqual([stays.id, half, new_, strange].sort());
     expect(state.fileIndex.has(goes.id)).toBe(false);
+    state.close();
+  });
+
+  it("that arrive slowly are not taken for what an ended process left", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const files = openTestFiles(folder.file, state);
+    const [begun, rest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const bytes = (async function* () {
+      yield* bytesOf("ab");
+      begun.resolve();
+      await rest.promise;
+      yield* bytesOf("c");
+    })();
+    const added = files.add("a", state.files, { bytes, describe: describeIt });
+    await begun.promise;
+    for (const name of namesBeside(folder.file)) utimesSync(join(folder.path, "deep", "files", name), 1, 1);
+    await files.tidy();
+    rest.resolve();
+    const stream = await files.read(await added);
+    expect(stream && (await text(stream))).toBe("abc");
+    state.close();
+  });
+
+  it("that another gateway receives are left alone, whatever its process's id", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const [files, other] = [openTestFiles(folder.file, state), openTestFiles(folder.file, state)];
+    const bytes = (async function* () {
+      yield* bytesOf("ab");
+      await other.tidy();
+      yield* bytesOf("c");
+    })();
+    const stream = await files.read(await files.add("a", state.files, { bytes, describe: describeIt }));
+    expect(stream && (await text(stream))).toBe("abc");
     state.close();
   });
 

@@ -1,19 +1,14 @@
-import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { createFiles, type FilesOptions } from "../../src/files/files.ts";
-import { type FileFolder, type FolderOptions, openFileFolder } from "../../src/files/folder.ts";
+import { type FileFolder, openFileFolder } from "../../src/files/folder.ts";
 import type { State } from "../../src/store/state.ts";
 
 /** Files beside a state file. */
-export function openTestFiles(
-  stateFile: string,
-  state: State,
-  options: Partial<FilesOptions> & Partial<Pick<FolderOptions, "pid" | "isAlive">> = {},
-) {
-  const { pid = 1, isAlive = () => false, now = Date.now } = options;
-  const folder = openFileFolder({ stateFile, now, pid, isAlive });
+export function openTestFiles(stateFile: string, state: State, options: Partial<FilesOptions> = {}) {
+  const { now = Date.now } = options;
+  const folder = openFileFolder({ stateFile, now });
   /** What was opened to be read. */
   const opened: Readable[] = [];
   const watched: FileFolder = {
@@ -37,7 +32,7 @@ export function namesBeside(stateFile: string): readonly string[] {
 
 /** Resolves when none of them holds its file open any more. */
 export async function allClosed(streams: readonly Readable[]): Promise<void> {
-  await Promise.all(streams.map((stream) => stream.closed || once(stream, "close")));
+  await Promise.all(streams.map((stream) => stream.closed || new Promise((closed) => stream.once("close", closed))));
 }
 
 export async function* bytesOf(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
