@@ -10,11 +10,13 @@ const TIMEOUT_MS = 60_000;
 
 const names = z.object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) });
 
+const change = z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() });
+
 const reportSchema = z.object({
   changed: z.boolean(),
-  settings: z.array(z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })),
+  settings: z.array(change),
   ...{ models: names, upstreams: names, aliases: names, routes: names, presets: names, keys: names },
-  needs_restart: z.array(z.object({ setting: z.string(), model: z.string().optional() })),
+  needs_restart: z.array(change.extend({ model: z.string().optional() })),
   // Gateways of earlier versions have none.
   warnings: z.array(z.string()).default([]),
 });
@@ -47,14 +49,19 @@ export function describeReload(report: Report): string {
   const { settings, models, upstreams, aliases, routes, presets, keys, needs_restart: waiting, warnings } = report;
   const parts = { model: models, upstream: upstreams, alias: aliases, route: routes, preset: presets, key: keys };
   const lines = [
-    ...settings.map(({ setting, from, to }) => `${setting}: ${to === undefined ? "changed" : `${from} → ${to}`}`),
+    ...settings.map(
+      ({ setting, from, to }) => `${setting}: ${to === undefined ? "changed" : `${show(from)} → ${show(to)}`}`,
+    ),
     ...Object.entries(parts).flatMap(([kind, { added, removed, changed }]) => [
       ...added.map((name) => `${kind} ${name}: added`),
       ...removed.map((name) => `${kind} ${name}: removed`),
       ...changed.map((name) => `${kind} ${name}: changed`),
     ]),
   ];
-  const later = waiting.map(({ setting, model }) => (model === undefined ? setting : `${setting} of ${model}`));
+  const later = waiting.map(({ setting, model, from, to }) => {
+    const what = model === undefined ? setting : `${setting} of ${model}`;
+    return to === undefined ? what : `${what} (${show(from)} → ${show(to)})`;
+  });
   return [
     ...(lines.length === 0 ? ["Nothing has changed."] : lines),
     ...(later.length === 0 ? [] : [`Unchanged until a restart: ${later.join(", ")}`]),
@@ -62,4 +69,9 @@ export function describeReload(report: Report): string {
   ]
     .map((line) => `${line}\n`)
     .join("");
+}
+
+function show(value: unknown): string {
+  if (!Array.isArray(value)) return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return value.length === 0 ? "none" : value.map(show).join(", ");
 }

@@ -13,8 +13,11 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   ...(["keysFile", "apiKey"] as const),
 ]);
 
-/** A setting with another value. Values are there only if they are numbers, switches or one of a few words: others may hold secrets. */
-type SettingChange = { readonly setting: string; readonly from?: unknown; readonly to?: unknown };
+/** Settings of other types whose values hold no secrets. */
+const SHOWN: ReadonlySet<string> = new Set(["keepLoaded", "memory", "maxTokens", "maxTokensLimit", "perModel"]);
+
+/** A setting with another value. Values are there only if they are numbers, switches, one of a few words, or of `SHOWN`: others may hold secrets. */
+export type SettingChange = { readonly setting: string; readonly from?: unknown; readonly to?: unknown };
 
 export type TakenOver = {
   /** What the gateway runs with: the new values of all settings that it can change, and the old ones of the others. */
@@ -44,14 +47,14 @@ export function takeOver(running: Config, read: Config): TakenOver {
 
 function changeOf({ key, isSecret, valueSchema }: Setting, running: Config, read: Config): SettingChange {
   const { type = "", enum: words } = valueSchema;
-  const isPlain = !isSecret && (["integer", "number", "boolean"].includes(type) || words !== undefined);
+  const isPlain =
+    !isSecret && (["integer", "number", "boolean"].includes(type) || words !== undefined || SHOWN.has(key));
   return isPlain ? { setting: key, from: running[key], to: read[key] } : { setting: key };
 }
 
 /** Which of a model's settings differ between two sets that were made for it by `settingsOf`. */
-export function differingModelSettings(running: Config, read: Config): readonly string[] {
-  return Object.keys(modelSettings).filter((key) => {
-    const name = key as keyof typeof modelSettings;
-    return !isDeepStrictEqual(running[name], read[name]);
-  });
+export function differingModelSettings(running: Config, read: Config): readonly SettingChange[] {
+  return settings
+    .filter(({ key }) => Object.hasOwn(modelSettings, key) && !isDeepStrictEqual(running[key], read[key]))
+    .map((setting) => changeOf(setting, running, read));
 }

@@ -1,6 +1,6 @@
 import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
-import { differingModelSettings } from "../config/take-over.ts";
+import { differingModelSettings, type SettingChange } from "../config/take-over.ts";
 import type { Backend } from "../generation/backend.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { type GivenModel, isPreloaded } from "./engines.ts";
@@ -29,11 +29,11 @@ export type LocalModels = {
 /** Local models that may come into force. */
 type PreparedLocalModels = {
   readonly backends: readonly LocalBackend[];
-  /** Those of `backends` that are new and loaded at once. */
+  /** Those of `backends` that are loaded at once: they are new, or are no longer on demand. */
   readonly first: readonly LocalBackend[];
   readonly changes: Changes;
   /** What a model keeps until a restart, although the settings or its file have changed. */
-  readonly waiting: readonly { readonly setting: string; readonly model: string }[];
+  readonly waiting: readonly (SettingChange & { readonly model: string })[];
   readonly commit: () => void;
   /** Closes those that are new. */
   readonly discard: () => Promise<void>;
@@ -50,6 +50,8 @@ export type LocalModelsOptions = {
 
 export async function createLocalModels({ config, models, create }: LocalModelsOptions): Promise<LocalModels> {
   let current = config;
+  /** The ids of those that were not on demand when the settings were read last. */
+  let named = namedOf(models);
   let given = await Promise.all(models.map((model) => serve(model, config)));
   /** By their ids. */
   const others = new Map<string, Served>();
@@ -78,6 +80,7 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
       const created = next.filter((served) => !known.includes(served));
       // Each holds a place in memory.
       const discard = async () => void (await Promise.all(created.map(({ backend }) => backend.close())));
+      const newlyNamed = new Set([...namedOf(wanted)].filter((id) => !named.has(id)));
       const failure = outcomes.find((outcome) => outcome.status === "rejected");
       if (failure !== undefined) {
         await discard();
@@ -85,17 +88,25 @@ export async function createLocalModels({ config, models, create }: LocalModelsO
       }
       return {
         backends: next.map(({ backend }) => backend),
-        first: firstOf(created),
+        first: [...firstOf(created), ...firstOf(kept.filter(({ model: { id } }) => newlyNamed.has(id)).map(asNamed))],
         changes: changesBetween(given, next, ({ model }) => model.id),
         waiting: kept.flatMap((served) => waitingOf(served, wanted, settings)),
         commit() {
           for (const { model } of given) others.delete(model.id);
-          [current, given] = [settings, next];
+          [current, given, named] = [settings, next, namedOf(wanted)];
         },
         discard,
       };
     },
   };
+}
+
+function namedOf(models: readonly GivenModel[]): ReadonlySet<string> {
+  return new Set(models.filter(({ isOnDemand }) => isOnDemand !== true).map(({ id }) => id));
+}
+
+function asNamed(served: Served): Served {
+  return { ...served, model: { ...served.model, isOnDemand: false } };
 }
 
 function firstOf(served: readonly Served[]): readonly LocalBackend[] {
@@ -109,5 +120,5 @@ function waitingOf(served: Served, wanted: readonly GivenModel[], settings: Conf
   const isElsewhere = model !== undefined && (model.path !== path || model.adapter?.path !== adapter?.path);
   const isOtherwise = model !== undefined && (model.isOnDemand === true) !== (served.model.isOnDemand === true);
   const own = [...(isElsewhere ? ["model"] : []), ...(isOtherwise ? ["onDemand"] : [])];
-  return [...own, ...differing].map((setting) => ({ setting, model: id }));
+  return [...own.map((setting) => ({ setting })), ...differing].map((change) => ({ ...change, model: id }));
 }

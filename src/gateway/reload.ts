@@ -140,14 +140,17 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     );
     for (const warning of unserved) logger.warn(warning);
     return {
-      settings: changed.filter(({ setting }) => !TOLD_APART.has(setting)),
+      // What some model keeps as it was is told as waiting.
+      settings: changed.filter(
+        ({ setting }) => !TOLD_APART.has(setting) && isInForce(setting, models.waiting, [before, config]),
+      ),
       models: models.changes,
       upstreams: servers?.changes ?? changesBetween<string>([], [], String),
       aliases: compareAliases(before.aliases, config.aliases),
       routes: changesBetween(before.routes, config.routes, ({ name }) => name, isDeepStrictEqual),
       presets: texts.changes,
       keys: keys.changes,
-      waiting: [...waiting.map(({ setting }) => ({ setting })), ...models.waiting],
+      waiting: [...waiting, ...models.waiting],
       warnings: [...(now.warnings ?? []), ...unserved],
     };
   } catch (error) {
@@ -162,6 +165,19 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     const taken = new Set([...given, ...pulled].map(({ id }) => id.toLowerCase()));
     return [...pulled, ...(servers?.listed() ?? []).filter(({ id }) => !taken.has(id.toLowerCase()))];
   }
+}
+
+/** Whether no model keeps the former value; for `perModel`, whether any of its entries that differ is in force. */
+function isInForce(
+  setting: string,
+  waiting: readonly { readonly setting: string }[],
+  [before, after]: readonly [Config, Config],
+): boolean {
+  const waits = (name: string) => waiting.some((each) => each.setting === name);
+  if (setting !== "perModel") return !waits(setting);
+  const [old, now] = [before.perModel, after.perModel];
+  const differing = [...old.filter((entry) => !now.includes(entry)), ...now.filter((entry) => !old.includes(entry))];
+  return differing.some((entry) => !waits(/\.([A-Za-z]+)=/.exec(entry)?.[1] ?? ""));
 }
 
 /** Settings whose entries are told one by one. */

@@ -5,9 +5,11 @@ type Changes = {
   readonly changed: readonly string[];
 };
 
+type Change = { readonly setting: string; readonly from?: unknown; readonly to?: unknown };
+
 /** What a reload has changed. It holds no secrets: values are numbers, switches and words of a few. */
 export type ReloadReport = {
-  readonly settings: readonly { readonly setting: string; readonly from?: unknown; readonly to?: unknown }[];
+  readonly settings: readonly Change[];
   readonly models: Changes;
   readonly upstreams: Changes;
   readonly aliases: Changes;
@@ -15,7 +17,7 @@ export type ReloadReport = {
   readonly presets: Changes;
   readonly keys: Changes;
   /** What stays as it was until a restart; of one model, if `model` is there. */
-  readonly waiting: readonly { readonly setting: string; readonly model?: string }[];
+  readonly waiting: readonly (Change & { readonly model?: string })[];
   /** What is in force but may not be meant, a sentence for each. */
   readonly warnings: readonly string[];
 };

@@ -29,21 +29,30 @@ describe("sluice reload", () => {
   it("prints a line for each thing that has changed, and what waits for a restart", async () => {
     const url = await gatewayThat(async () => ({
       ...REPORT,
-      settings: [{ setting: "maxPending", from: 256, to: 128 }, { setting: "maxTokens" }],
+      settings: [
+        { setting: "maxPending", from: 256, to: 128 },
+        { setting: "keysFile" },
+        { setting: "maxTokens", from: [], to: ["64", "a=5"] },
+      ],
       upstreams: { added: ["cloud"], removed: ["old"], changed: [] },
       routes: { added: [], removed: [], changed: ["chat"] },
-      waiting: [{ setting: "port" }, { setting: "slots", model: "small" }],
+      waiting: [
+        { setting: "redisUrl" },
+        { setting: "port", from: 8080, to: 9000 },
+        { setting: "slots", model: "small", from: 4, to: 2 },
+      ],
     }));
     const context = fakeContext();
     expect(await reload({ url }, context)).toBe(0);
     expect(context.stdout.text()).toBe(
       [
         "maxPending: 256 → 128",
-        "maxTokens: changed",
+        "keysFile: changed",
+        "maxTokens: none → 64, a=5",
         "upstream cloud: added",
         "upstream old: removed",
         "route chat: changed",
-        "Unchanged until a restart: port, slots of small",
+        "Unchanged until a restart: redisUrl, port (8080 → 9000), slots of small (4 → 2)",
         "",
       ].join("\n"),
     );

@@ -54,6 +54,7 @@ type Read = {
   readonly models: readonly string[];
   readonly warnings?: readonly string[];
   readonly problems?: readonly string[];
+  readonly onDemand?: readonly string[];
 };
 
 async function start(first: readonly string[], log = logger) {
@@ -73,7 +74,11 @@ async function start(first: readonly string[], log = logger) {
   const reload = createReload({
     async read() {
       if (now.problems !== undefined) throw new ConfigError(now.problems);
-      return { ...now, config: configSchema.parse(now.settings ?? {}), models: now.models.map(given) };
+      return {
+        ...now,
+        config: configSchema.parse(now.settings ?? {}),
+        models: [...now.models.map(given), ...(now.onDemand ?? []).map((id) => ({ ...given(id), isOnDemand: true }))],
+      };
     },
     config: () => config,
     setConfig(next) {
@@ -130,6 +135,32 @@ describe("a reload of local models", () => {
     expect(events).toEqual(["c is made", "c is closed"]);
     expect(directory.list()).toBe(before);
     expect((await reload({ models: ["a", "b"] })).models).toEqual({ added: [], removed: [], changed: [] });
+  });
+
+  it("tells of what a model keeps only as waiting, and of what is in force with its values", async () => {
+    const { reload } = await start(["a"]);
+    const settings = { slots: 2, perModel: ["a.minSlots=2"], keepLoaded: "10m", maxTokens: ["a=64"], port: 9000 };
+    const report = await reload({ models: ["a"], settings });
+    expect(report.settings).toEqual([{ setting: "maxTokens", from: [], to: ["a=64"] }]);
+    expect(report.waiting).toHaveLength(4);
+    expect(report.waiting).toEqual(
+      expect.arrayContaining([
+        { setting: "port", from: 8080, to: 9000 },
+        { setting: "slots", model: "a", from: 4, to: 2 },
+        { setting: "minSlots", model: "a", from: 1, to: 2 },
+        { setting: "keepLoaded", model: "a", from: "auto", to: "10m" },
+      ]),
+    );
+  });
+
+  it("loads a model once that was on demand and is not any more", async () => {
+    const { reload } = await start(["a", "b"]);
+    await reload({ models: ["a"], onDemand: ["b", "c"] });
+    expect(events).toEqual(["c is made"]);
+    const report = await reload({ models: ["c", "b"] });
+    expect(report.waiting).toEqual([{ setting: "onDemand", model: "c" }]);
+    await reload({ models: ["c", "b"] });
+    expect(events.filter((event) => event.startsWith("c"))).toEqual(["c is made", "c loads"]);
   });
 
   it("warns of a route's target that is not served, each time, and of what its reader warns of", async () => {

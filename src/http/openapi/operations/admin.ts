@@ -120,6 +120,8 @@ export const warmCache: Operation = {
 
 const names = z.object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) });
 
+const settingChange = z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() });
+
 export const reload: Operation = {
   method: "post",
   path: "/admin/reload",
@@ -138,8 +140,8 @@ export const reload: Operation = {
             object: z.literal("reload"),
             changed: z.boolean(),
             settings: z
-              .array(z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() }))
-              .describe("Values are there only if they are numbers, booleans or one of a few words."),
+              .array(settingChange)
+              .describe("What is in force now. Values are there only if they can hold no secret."),
             models: names,
             upstreams: names,
             aliases: names,
@@ -147,7 +149,7 @@ export const reload: Operation = {
             presets: names,
             keys: names.describe("Those of the file of keys and of the settings, by their names."),
             needs_restart: z
-              .array(z.object({ setting: z.string(), model: z.string().optional() }))
+              .array(settingChange.extend({ model: z.string().optional() }))
               .describe("What stays as it was until the gateway is started again; of one model, if `model` is there."),
             warnings: z
               .array(z.string())
