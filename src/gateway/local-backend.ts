@@ -79,6 +79,8 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),
     onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
     async load() {
+      // A warm-up gives way: the model may need the room of one that is only being warmed.
+      const goAway = load.attendance.come();
       // The engine may have been started early, before this code was loaded.
       const first = isStarted ? undefined : engine?.start();
       isStarted = true;
@@ -87,6 +89,7 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
         await (first ?? life.load());
       } finally {
         leave();
+        goAway();
       }
     },
     unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),

@@ -6,7 +6,7 @@ import type { KeyRing } from "../keys/ring.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import { findModelBehind } from "../prompts/reference.ts";
 import { warmRequests } from "../prompts/warm-requests.ts";
-import { createWarmUp, type WarmUp } from "../prompts/warm-up.ts";
+import { createWarmUp, type Stay, type WarmUp } from "../prompts/warm-up.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 
@@ -38,6 +38,7 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
         ? undefined
         : warmRequests(preset, model.id);
     },
+    stayOf: (id) => stayOf(models.list().find((model) => model.id === id)),
     generate,
     // With keys, an answer is found only by its own tenant. A warm-up has none, so its answers must be public.
     isKept: (request) => cache.keeps(request) && (request.cache?.isPublic === true || !keys.isOn()),
@@ -51,6 +52,16 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
       warmUp.addUnlessFailed(behind.map((preset) => preset.id));
     },
   };
+}
+
+/** A restart is no end of it: the engine goes on with its requests. */
+function stayOf(model: Pick<Backend, "state" | "onStateChange"> | undefined): Stay | undefined {
+  if (model?.state() !== "ready") return undefined;
+  const over = new AbortController();
+  const stop = model.onStateChange?.((now) => {
+    if (now === "unloading" || now === "unloaded") over.abort();
+  });
+  return { over: over.signal, end: () => stop?.() };
 }
 
 /** Warms a model's presets each time it becomes ready, also for models added later. */

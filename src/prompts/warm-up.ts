@@ -29,9 +29,19 @@ export type WarmUp = {
   readonly stop: () => void;
 };
 
+/** A model's time in memory. */
+export type Stay = {
+  /** Aborted once the model is put out. */
+  readonly over: AbortSignal;
+  /** To be called when nobody needs to know any more. */
+  readonly end: () => void;
+};
+
 export type WarmUpOptions = {
   /** The requests for a preset; undefined if it was removed or its models are not served. */
   readonly plan: (id: string) => WarmRequests | undefined;
+  /** Undefined if the model is not in memory now: nothing is loaded for a warm-up. */
+  readonly stayOf: (model: string) => Stay | undefined;
   readonly generate: Generate;
   /** Whether the cache would keep the answer for clients that send the same request. */
   readonly isKept: (request: WarmRequest) => boolean;
@@ -49,7 +59,7 @@ const WARM_UP_TERMS: Terms = { tenant: OWN_TERMS.tenant, priority: "batch", isWa
 
 /** Creates a warm-up. It is idle until presets are added. */
 export function createWarmUp(options: WarmUpOptions): WarmUp {
-  const { plan, generate, isKept, quiet, log, now = () => performance.now() } = options;
+  const { plan, stayOf, generate, isKept, quiet, log, now = () => performance.now() } = options;
   const stopped = new AbortController();
   const waiting = new Set<string>();
   const failed = new Set<string>();
@@ -61,17 +71,25 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
   let answers = 0;
   let prefixes = 0;
 
-  /** Returns whether the answer was generated, rather than found in the cache. Restarts after an interruption. */
-  async function runOne(request: WarmRequest): Promise<boolean> {
+  /**
+   * Returns whether the answer was generated, rather than found in the cache; undefined if its model is not in memory any more: its presets are
+   * added again when it is. Restarts after an interruption.
+   */
+  async function runOne(request: WarmRequest): Promise<boolean | undefined> {
     for (;;) {
       if (undisturbed.aborted) undisturbed = await quiet(QUIET_MS, stopped.signal);
-      const signal = AbortSignal.any([stopped.signal, undisturbed]);
+      const stay = stayOf(request.model);
+      if (stay === undefined) return undefined;
+      const signal = AbortSignal.any([stopped.signal, undisturbed, stay.over]);
       isRunning = true;
       try {
         return await exhaust(generate, { ...request, id: newId(), terms: WARM_UP_TERMS, signal });
       } catch (error) {
-        if (stopped.signal.aborted || !undisturbed.aborted) throw error;
+        if (stopped.signal.aborted) throw error;
+        if (stay.over.aborted) return undefined;
+        if (!undisturbed.aborted) throw error;
       } finally {
+        stay.end();
         isRunning = false;
       }
     }
@@ -81,7 +99,9 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     const { answers: likely, prefix } = plan(id) ?? { answers: [], prefix: undefined };
     let generated = 0;
     for (const request of likely.filter(isKept)) {
-      if (await runOne(request)) {
+      const isNew = await runOne(request);
+      if (isNew === undefined) return;
+      if (isNew) {
         generated += 1;
         answers += 1;
       }
@@ -90,8 +110,7 @@ export function createWarmUp(options: WarmUpOptions): WarmUp {
     }
     // A generated answer has evaluated the prefix already.
     if (generated > 0 || prefix === undefined) return;
-    await runOne(prefix);
-    prefixes += 1;
+    if ((await runOne(prefix)) !== undefined) prefixes += 1;
   }
 
   async function runAll(): Promise<void> {

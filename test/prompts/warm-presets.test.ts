@@ -5,6 +5,7 @@ import type { BackendState } from "../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
+import { aborted } from "../fixtures/generation.ts";
 import { servedModel } from "../fixtures/served-model.ts";
 import { silent } from "../keys/support.ts";
 import { preset } from "./support.ts";
@@ -50,28 +51,65 @@ describe("the warm-up after a model was loaded", () => {
   });
 });
 
-describe("watched models", () => {
-  /** A model whose state the test changes. */
-  function model(id: string, first: BackendState) {
-    const listeners = new Set<(state: BackendState) => void>();
-    let state = first;
-    return {
-      backend: servedModel({
-        id,
-        state: () => state,
-        onStateChange(listener) {
-          listeners.add(listener);
-          return () => void listeners.delete(listener);
-        },
-      }),
-      become(next: BackendState) {
-        state = next;
-        for (const listener of listeners) listener(next);
+/** A model whose state the test changes. */
+function model(id: string, first: BackendState) {
+  const listeners = new Set<(state: BackendState) => void>();
+  let state = first;
+  return {
+    backend: servedModel({
+      id,
+      state: () => state,
+      onStateChange(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
       },
-      listeners: () => listeners.size,
-    };
-  }
+    }),
+    become(next: BackendState) {
+      state = next;
+      for (const listener of listeners) listener(next);
+    },
+    listeners: () => listeners.size,
+  };
+}
 
+describe("the warm-up of a model", () => {
+  it.each(["unloading", "unloaded"] as const)("ends when it becomes %s, and is none of what is out", async (next) => {
+    const one = model("one", "ready");
+    const never = new AbortController();
+    const asked: GenerationRequest[] = [];
+    const begun = Promise.withResolvers<void>();
+    const logged = Promise.withResolvers<object>();
+    const errors: object[] = [];
+    const { addModel } = warmPresets({
+      presets: fixedPresets(PRESETS.slice(0, 3)),
+      models: createModelDirectory([one.backend]),
+      // biome-ignore lint/correctness/useYield: it ends only by its signal
+      async *generate(request) {
+        asked.push(request);
+        begun.resolve();
+        await aborted(request.signal);
+        throw request.signal.reason;
+      },
+      cache: { keeps: takesPart },
+      keys: { isOn: () => false },
+      load: { attendance: { come: () => () => {}, quiet: async () => never.signal } },
+      logger: {
+        ...silent,
+        info: (facts: object) => logged.resolve(facts),
+        error: (facts: object) => void errors.push(facts),
+      },
+    });
+    addModel("one");
+    await begun.promise;
+    one.become("restarting");
+    expect(asked[0]?.signal.aborted).toBe(false);
+    one.become(next);
+    expect(await logged.promise).toMatchObject({ answers: 0, prefixes: 0 });
+    expect([asked.length, errors, one.listeners()]).toEqual([1, [], 0]);
+  });
+});
+
+describe("watched models", () => {
   it("are warmed each time they become ready, from their addition until their removal", () => {
     const [one, two] = [model("one", "ready"), model("two", "loading")];
     const models = createModelDirectory([one.backend]);

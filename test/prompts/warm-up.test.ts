@@ -35,8 +35,11 @@ function setUp(plans: Record<string, WarmRequests>) {
   const stored = new Set<string>();
   let held: PromiseWithResolvers<void> | undefined;
   const failing = new Set<string>();
+  let isAway = false;
+  let stay = new AbortController();
   const warmUp = createWarmUp({
     plan: (id) => plans[id],
+    stayOf: () => (isAway ? undefined : { over: stay.signal, end: () => {} }),
     async *generate(request) {
       const text = textOf(request);
       if (stored.has(text))
@@ -60,6 +63,14 @@ function setUp(plans: Record<string, WarmRequests>) {
     async quietFor(ms: number) {
       clock.advance(ms);
       await settled();
+    },
+    putOut() {
+      isAway = true;
+      stay.abort();
+    },
+    loadAgain() {
+      isAway = false;
+      stay = new AbortController();
     },
     hold() {
       held = Promise.withResolvers();
@@ -139,6 +150,38 @@ describe("the warm-up", () => {
       all.attendance.come()();
     }
     expect(all.begun).toEqual([]);
+  });
+
+  it("ends with the model's time in memory, and loads it for nothing, until it is added again", async () => {
+    const all = setUp({ a: { answers: [asking("a1"), asking("a2")], prefix: PREFIX } });
+    all.hold();
+    all.warmUp.add(["a"]);
+    await all.quietFor(QUIET_MS);
+    all.putOut();
+    await all.finish();
+    await all.quietFor(10 * QUIET_MS);
+    expect(all.begun).toEqual(["a1"]);
+    expect(all.warmUp.state()).toEqual({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 });
+    expect(all.logged).toEqual([expect.objectContaining({ answers: 0, prefixes: 0 })]);
+    all.loadAgain();
+    all.warmUp.addUnlessFailed(["a"]);
+    await all.quietFor(QUIET_MS);
+    expect(all.begun).toEqual(["a1", "a1", "a2"]);
+  });
+
+  it("doesn't go on after an interruption with a model that was put out meanwhile", async () => {
+    const all = setUp({ a: { answers: [asking("a1")], prefix: PREFIX } });
+    all.hold();
+    all.warmUp.add(["a"]);
+    await all.quietFor(QUIET_MS);
+    const leave = all.attendance.come();
+    await settled();
+    all.putOut();
+    leave();
+    await settled();
+    await all.quietFor(10 * QUIET_MS);
+    expect(all.begun).toEqual(["a1"]);
+    expect(all.warmUp.state().waiting).toBe(0);
   });
 
   it("stops in the middle of an answer, without logging", async () => {
