@@ -18,8 +18,18 @@ export type AttemptOptions = {
   readonly body: string;
   /** Headers that the API needs. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Called before each wait for the time that a refusal tells, and with undefined after it. */
+  readonly onWait?: (wait: Wait | undefined) => void;
   readonly signal: AbortSignal;
   readonly clock: Clock;
+};
+
+/** A request was refused, and waits to be made again. */
+export type Wait = {
+  readonly status: number;
+  readonly untilMs: number;
+  /** Whether it takes so long, or comes so often one after another, that others should have its place. */
+  readonly isLong: boolean;
 };
 
 /** How often a request is made that fails without a word on when to come back. */
@@ -29,13 +39,17 @@ const FIRST_PAUSE_MS = 1_000;
 /** However long a wait is announced, it is asked again after this: a limit may be raised, and a model come back. */
 const MAX_PAUSE_MS = 60_000;
 
+/** A shorter wait is worth no other's turn, unless it is not the first. */
+const LONG_MS = 2_000;
+const MANY_WAITS = 3;
+
 /**
  * Makes a line's request. An answer that says when to come back is no failure but load, and the request is made again then, as often as it takes.
  * Other failures of the server are tried a few times. Rejects with the signal's reason.
  */
-export async function attempt({ door, path, body, headers, signal, clock }: AttemptOptions): Promise<Answer> {
+export async function attempt({ door, path, body, headers, onWait, signal, clock }: AttemptOptions): Promise<Answer> {
   const init = { method: "POST", headers: { "content-type": "application/json", ...headers }, body, signal };
-  for (let failures = 0; ; ) {
+  for (let failures = 0, waits = 0; ; ) {
     const response = await door(path, init);
     const text = await response.text();
     // What was cut off says nothing of the request.
@@ -45,7 +59,11 @@ export async function attempt({ door, path, body, headers, signal, clock }: Atte
     if (backMs === undefined && status >= 500) failures += 1;
     const isFinal = status < 429 || (backMs === undefined && (status < 500 || failures >= MAX_TRIES));
     if (isFinal) return { status, requestId: response.headers.get("x-request-id") ?? "", body: onOneLine(text) };
-    await pause(Math.min(MAX_PAUSE_MS, backMs ?? FIRST_PAUSE_MS * 2 ** failures), signal, clock);
+    const ms = Math.min(MAX_PAUSE_MS, backMs ?? FIRST_PAUSE_MS * 2 ** failures);
+    waits = backMs === undefined ? 0 : waits + 1;
+    if (waits > 0) onWait?.({ status, untilMs: clock.now() + ms, isLong: ms > LONG_MS || waits >= MANY_WAITS });
+    await pause(ms, signal, clock);
+    if (waits > 0) onWait?.(undefined);
   }
 }
 

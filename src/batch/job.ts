@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { BatchMoment, BatchQueue, BatchRecord, BatchStatus } from "../store/batches.ts";
 import type { FileRecord } from "../store/files.ts";
-import { attempt, type Door } from "./attempt.ts";
+import { attempt, type Door, type Wait } from "./attempt.ts";
 import { type Ledger, type OutputFile, openLedger } from "./ledger.ts";
 import { isFault, parseLine } from "./line.ts";
 import { createLookAhead } from "./look-ahead.ts";
@@ -27,8 +27,11 @@ export type Job = {
   readonly live: () => LiveBatch;
   /** The status may have been changed from outside. */
   readonly look: () => void;
-  /** Resolves when the batch has ended, or was left as it is because the signal was aborted. */
-  readonly run: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Resolves when the batch has ended, or was left as it is because the signal was aborted. With a time of the clock if all its requests are
+   * refused until then: it is to be run again.
+   */
+  readonly run: (signal: AbortSignal) => Promise<number | undefined>;
   /** Ends the batch with what is recorded, because it can't be run. */
   readonly giveUp: () => Promise<void>;
 };
@@ -73,7 +76,7 @@ const GIVEN_UP = "The server failed again and again while it worked on this batc
 const RUNNING: readonly BatchStatus[] = ["validating", "in_progress", "finalizing", "cancelling"];
 
 /** Why a batch makes no more requests. */
-type End = "completed" | "expired" | "cancelled" | "stopped";
+type End = "completed" | "expired" | "cancelled" | "stopped" | "refused";
 
 export function createJob(options: JobOptions): Job {
   const { record, queue, prepare, removeFile, door, clock, now, logger } = options;
@@ -81,6 +84,9 @@ export function createJob(options: JobOptions): Job {
   const { openInput: openToRead = open, openOutput = openToWrite } = options;
   let ledger: Ledger | undefined;
   let rate: Rate | undefined;
+  /** The requests that were refused, and wait. */
+  const refused = new Map<number, Wait>();
+  let underWay = 0;
   let wake = Promise.withResolvers<void>();
   /** Ends the validation and the requests, but not the writing of what is done. */
   const work = new AbortController();
@@ -143,20 +149,20 @@ export function createJob(options: JobOptions): Job {
     }
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
+  async function run(signal: AbortSignal): Promise<number | undefined> {
     look();
     const input = await openInput();
-    if (input === undefined) return;
+    if (input === undefined) return undefined;
     const files: OutputFile[] = [];
     try {
       const isReady = record.progress !== null || (await validate(input, signal));
-      if (!isReady) return;
+      if (!isReady) return undefined;
       const progress = progressOf(queue, record);
-      if (progress === undefined) return;
+      if (progress === undefined) return undefined;
       for (const name of [record.outputFile, record.errorFile]) files.push(await openOutput(await prepare(name)));
       const [output, error] = files;
-      if (output === undefined || error === undefined) return;
-      await runLines({ input, output, error, progress, signal });
+      if (output === undefined || error === undefined) return undefined;
+      return await runLines({ input, output, error, progress, signal });
     } finally {
       await Promise.all([input, ...files].map((file) => file.close().catch(() => {})));
     }
@@ -170,7 +176,7 @@ export function createJob(options: JobOptions): Job {
     readonly signal: AbortSignal;
   };
 
-  async function runLines({ input, output, error, progress, signal }: Running): Promise<void> {
+  async function runLines({ input, output, error, progress, signal }: Running): Promise<number | undefined> {
     const ends = new Map<number, number>([[progress.next.line - 1, progress.next.offset]]);
     const speed = createRate(doneOf(progress), progress.perSecond ?? undefined, clock.now);
     rate = speed;
@@ -197,9 +203,11 @@ export function createJob(options: JobOptions): Job {
     const lines = readLines(input, progress.next, maxLineBytes);
     const rest = skipDone(lines, new Set(progress.beyond), ends);
     const end = await makeRequests(rest, book, signal);
-    if (end === "stopped") return;
+    if (end === "stopped") return undefined;
+    if (end === "refused") return Math.min(...[...refused.values()].map(({ untilMs }) => untilMs));
     if (end !== "completed") await fillUp({ input, book, ends, fate: end });
     await finish(end, book);
+    return undefined;
   }
 
   /** Makes the requests of all lines, several at once. Resolves when none runs and all that are done are recorded. */
@@ -220,6 +228,9 @@ export function createJob(options: JobOptions): Job {
       if (now() >= record.endsMs) return "expired";
       return isAllRead && waiting.size === 0 && running.size === 0 && book.waiting === 0 ? "completed" : undefined;
     };
+
+    const isRefused = () =>
+      underWay > 0 && book.waiting === 0 && [...refused.values()].filter(isLong).length === underWay;
 
     async function readAhead(): Promise<void> {
       while (!isAllRead && newest < book.progress.next.line + MAX_AHEAD && waiting.bytes < MAX_AHEAD_BYTES) {
@@ -243,8 +254,14 @@ export function createJob(options: JobOptions): Job {
       // One more than run, so that the next is there when one ends.
       if (running.size > options.parallel(next.model)) return false;
       waiting.take();
+      underWay += 1;
       const request = attempt({
         ...{ door, path: endpoint, body: next.body, signal: requests, clock },
+        onWait(wait) {
+          if (wait === undefined) refused.delete(next.line);
+          else refused.set(next.line, wait);
+          nudge();
+        },
         ...(options.headers && { headers: options.headers }),
       }).then(
         (answer) => book.add(answered(next, answer)),
@@ -256,6 +273,7 @@ export function createJob(options: JobOptions): Job {
       );
       const settled = request.finally(() => {
         running.delete(settled);
+        underWay -= 1;
         nudge();
       });
       running.add(settled);
@@ -271,6 +289,7 @@ export function createJob(options: JobOptions): Job {
         await readAhead();
         if (begin()) continue;
         end = endOf();
+        if (end === undefined && isRefused()) end = "refused";
         if (end !== undefined) break;
         await Promise.race([changed, book.settled().then(() => changed)]);
       }
@@ -357,13 +376,19 @@ export function createJob(options: JobOptions): Job {
     if (record.kind === "anthropic") await removeFile(record.inputFile);
   }
 
-  async function finish(end: Exclude<End, "stopped">, { progress }: Ledger): Promise<void> {
+  async function finish(end: Exclude<End, "stopped" | "refused">, { progress }: Ledger): Promise<void> {
     const more = JSON.stringify({ finalizing_ms: now() });
     const atMs = now();
     const files = filesOf(progress, atMs);
     queue.change(id, RUNNING, { to: end, moment: moment(end), atMs, more, files });
     await removeUnused(progress);
     logger.info({ batch: id, status: end, ...progress.counts }, "a batch has ended");
+  }
+
+  function reasonOf(): string | undefined {
+    const [wait] = refused.values();
+    if (wait === undefined || refused.size < underWay) return undefined;
+    return `its requests are refused for now (status ${wait.status}); they are made again when the refusals say`;
   }
 
   return {
@@ -376,7 +401,7 @@ export function createJob(options: JobOptions): Job {
       return {
         perSecond,
         secondsLeft: perSecond === undefined || left === undefined || perSecond <= 0 ? undefined : left / perSecond,
-        pausedFor: ledger?.pausedFor,
+        pausedFor: ledger?.pausedFor ?? reasonOf(),
       };
     },
   };
@@ -387,6 +412,10 @@ function progressOf(queue: BatchQueue, { id, progress }: BatchRecord): Progress 
   if (progress !== null) return readProgress(progress);
   const stored = queue.get(id)?.progress;
   return stored == null ? undefined : readProgress(stored);
+}
+
+function isLong(wait: Wait): boolean {
+  return wait.isLong;
 }
 
 /** How far a batch is, as far as that can be read. */

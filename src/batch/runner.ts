@@ -40,8 +40,8 @@ const MAX_FAILURES = 10;
 export function createRunner(options: RunnerOptions): Runner {
   const { queue, doorFor, tryLock, clock, logger } = options;
   const jobs = new Map<string, { readonly job: Job; readonly tenant: string; readonly ended: Promise<void> }>();
-  /** When batches that have failed may be tried again, and how often they have. */
-  const resting = new Map<string, { readonly untilMs: number; readonly failures: number }>();
+  /** When batches may be tried again that have failed, and how often they have, or whose requests were refused. */
+  const resting = new Map<string, { readonly untilMs: number; readonly failures: number; readonly live?: LiveBatch }>();
   const stopping = new AbortController();
   let lock: Lock | undefined;
   let cancelTimer: (() => void) | undefined;
@@ -97,7 +97,9 @@ export function createRunner(options: RunnerOptions): Runner {
     for (let round = 1; round <= MAX_JOBS_OF_TENANT; round++) {
       for (const record of unfinished) {
         const held = [...jobs.values()].filter(({ tenant }) => tenant === record.tenant).length;
-        const isResting = (resting.get(record.id)?.untilMs ?? 0) > clock.now();
+        const { untilMs = 0, live } = resting.get(record.id) ?? {};
+        // One that is cancelled has nothing more to wait for, unless it fails.
+        const isResting = untilMs > clock.now() && (live === undefined || record.status !== "cancelling");
         if (jobs.size >= MAX_JOBS) return;
         if (held < round && !jobs.has(record.id) && !isResting) start(record);
       }
@@ -115,11 +117,13 @@ export function createRunner(options: RunnerOptions): Runner {
   function start({ id, tenant }: UnfinishedBatch): void {
     const record = queue.get(id);
     if (record === undefined) return;
+    const endMs = clock.now() + record.endsMs - options.now();
     const job = createJob({ ...options, record, door: doorFor(record.keyId ?? undefined) });
     const ended = job
       .run(stopping.signal)
-      .then(() => {
-        resting.delete(id);
+      .then((untilMs) => {
+        if (untilMs === undefined) resting.delete(id);
+        else resting.set(id, { untilMs: Math.min(untilMs, endMs), failures: 0, live: job.live() });
       })
       .catch(async (error: unknown) => {
         if (stopping.signal.aborted) return;
@@ -139,7 +143,7 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     wake,
     look: (id) => jobs.get(id)?.job.look(),
-    live: (id) => jobs.get(id)?.job.live(),
+    live: (id) => jobs.get(id)?.job.live() ?? resting.get(id)?.live,
     async stop() {
       stopping.abort(new Error("The gateway stops."));
       cancelTimer?.();

@@ -253,6 +253,44 @@ describe("a batch", () => {
     expect((await gateway.results(id)).output).toHaveLength(10);
   });
 
+  it("whose requests are all refused gives its place to others, says why it waits, and goes on later", async () => {
+    using place = createBatchPlace();
+    const refused = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => place.addBatch(many(5), { tenant: `key_${n >> 1}` }));
+    const clock = createFakeClock();
+    let isRefused = true;
+    await using gateway = openRunner(place, {
+      clock,
+      doorFor: (keyId) =>
+        doorTo(() =>
+          isRefused && keyId !== "key_other"
+            ? new Response("{}", { status: 429, headers: { "retry-after": "60" } })
+            : ok({}),
+        ),
+    });
+    const statusOf = (id: string) => gateway.state.batchQueue.statusOf(id);
+    gateway.runner.wake();
+    while (refused.some((id) => gateway.runner.live(id)?.pausedFor === undefined)) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const other = place.addBatch(many(5), { tenant: "key_other" });
+    gateway.runner.wake();
+    while (statusOf(other) !== "completed") await new Promise((resolve) => setImmediate(resolve));
+    const [first = "", second = ""] = refused;
+    expect(gateway.runner.live(first)?.pausedFor).toContain("refused for now (status 429)");
+    gateway.state.of("key_0").batches.cancel(first, 1);
+    gateway.runner.wake();
+    while (statusOf(first) !== "cancelled") await new Promise((resolve) => setImmediate(resolve));
+    isRefused = false;
+    while (refused.some((id) => !["completed", "cancelled"].includes(statusOf(id) ?? ""))) {
+      clock.advance(2_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(gateway.runner.live(second)).toBeUndefined();
+    expect(clock.now()).toBeGreaterThanOrEqual(60_000);
+    const batch = gateway.state.of("key_0").batches.get("openai", second);
+    expect(JSON.parse(batch?.progress ?? "").counts).toMatchObject({ completed: 5, failed: 0 });
+  });
+
   it("that fails again and again rests longer each time, and is given up with what it has", async () => {
     using place = createBatchPlace();
     const id = place.addBatch(many(4), { windowMs: 30 * 86_400_000 });

@@ -44,7 +44,8 @@ export function createBatchPlace() {
       writeFileSync(join(path, "files", inputFile), text);
       const own = tenant === undefined ? state : state.of(tenant);
       batches += 1;
-      const id = `batch_${batches.toString(16).padStart(48, "0")}`;
+      // The ids of its files are made of the first digits.
+      const id = `batch_${batches.toString(16).padStart(8, "0").padEnd(48, "0")}`;
       const body = JSON.stringify({ completion_window: "24h", metadata: null });
       const batch = { id, kind: "openai", endpoint: CHAT, inputFile, body } as const;
       own.batches.add(newBatchRecord(batch, tenant, Date.now(), windowMs));
