@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileIndex, FileRecord, FileStore } from "../store/files.ts";
 import type { FileFolder } from "./folder.ts";
 import { FileTooLargeError } from "./too-large.ts";
@@ -34,16 +35,24 @@ export type FilesOptions = {
   readonly maxFileBytes: number;
   /** The maximum size of a tenant's files together, in bytes. */
   readonly maxTenantBytes: number;
+  /** How many files a tenant may have; 100,000 if absent. */
+  readonly maxTenantFiles?: number;
   /** The time in Unix ms. */
   readonly now: () => number;
 };
 
 const EXPIRED_AT_ONCE = 100;
 
+/** Empty files take no bytes, but rows. */
+const MAX_TENANT_FILES = 100_000;
+
 export function createFiles(options: FilesOptions): Files {
   const { folder, index, isReferred = () => false, maxFileBytes, maxTenantBytes, now } = options;
+  const { maxTenantFiles = MAX_TENANT_FILES } = options;
   /** The bytes that arrive now, by tenant. */
   const arriving = new Map<string, number>();
+  /** How many files have arrived: their bytes are then counted in the state. */
+  let ended = 0;
 
   function assertBounds(fileBytes: number, allBytes: number): void {
     if (fileBytes > maxFileBytes) {
@@ -66,9 +75,14 @@ export function createFiles(options: FilesOptions): Files {
     source: AsyncIterable<Uint8Array>,
     count: (n: number) => void,
   ) {
-    const storedBytes = store.usedBytes();
+    let storedBytes = store.usedBytes();
+    let known = ended;
     let bytes = 0;
     for await (const chunk of source) {
+      if (known !== ended) {
+        storedBytes = store.usedBytes();
+        known = ended;
+      }
       bytes += chunk.byteLength;
       count(chunk.byteLength);
       assertBounds(bytes, storedBytes + (arriving.get(tenant) ?? 0));
@@ -96,12 +110,19 @@ export function createFiles(options: FilesOptions): Files {
         );
         if (record === undefined) throw new Error("A file's bytes were not read to their end.");
         record = { ...record, bytes: size };
-        store.add(record);
+        // Another process may have stored files meanwhile.
+        if (!store.add(record, { maxBytes: maxTenantBytes, maxFiles: maxTenantFiles })) {
+          throw new FileTooLargeError(
+            "storage_limit_exceeded",
+            `There would be more than ${maxTenantFiles} files, or more than ${maxTenantBytes} bytes in all files together. Delete some, or start Sluice with a larger --max-stored-file-bytes.`,
+          );
+        }
         return record;
       } catch (error) {
         await folder.remove(id).catch(() => {});
         throw error;
       } finally {
+        ended += 1;
         const rest = (arriving.get(tenant) ?? 0) - counted;
         if (rest > 0) arriving.set(tenant, rest);
         else arriving.delete(tenant);
@@ -116,13 +137,16 @@ export function createFiles(options: FilesOptions): Files {
     },
     async tidy() {
       try {
-        for (;;) {
-          const ids = index.expired(EXPIRED_AT_ONCE).filter((id) => !isReferred(id));
-          if (ids.length === 0) break;
-          for (const id of ids) {
+        for (let last = 0; ; ) {
+          const expired = index.expired(EXPIRED_AT_ONCE, last);
+          for (const { seq, id } of expired) {
+            last = seq;
+            if (isReferred(id)) continue;
             index.remove(id);
             await folder.remove(id);
           }
+          if (expired.length < EXPIRED_AT_ONCE) break;
+          await nextTurn();
         }
         await folder.sweep((id) => index.has(id) || isReferred(id));
       } catch {

@@ -14,9 +14,13 @@ export type FileRecord = {
 
 type FileQuery = PageQuery & { readonly purpose: string | undefined };
 
+/** What a tenant's files may be together. */
+export type FileBounds = { readonly maxBytes: number; readonly maxFiles: number };
+
 /** The files of one tenant. Files that have expired are not found. */
 export type FileStore = {
-  readonly add: (record: FileRecord) => void;
+  /** Adds nothing, and returns false, if it would then have more than the bounds say. */
+  readonly add: (record: FileRecord, bounds: FileBounds) => boolean;
   readonly get: (id: string) => FileRecord | undefined;
   /** Undefined if `after` is none of its files. */
   readonly page: (query: FileQuery) => Page<FileRecord> | undefined;
@@ -30,8 +34,8 @@ export type FileStore = {
 export type FileIndex = {
   /** Whether a file is stored, expired or not. */
   readonly has: (id: string) => boolean;
-  /** Some files that have expired, at most `limit`. */
-  readonly expired: (limit: number) => readonly string[];
+  /** Files that have expired, at most `limit`, in the order of `seq`, from after `afterSeq` on. */
+  readonly expired: (limit: number, afterSeq: number) => readonly { readonly seq: number; readonly id: string }[];
   readonly remove: (id: string) => void;
 };
 
@@ -45,7 +49,16 @@ const LIVES = "(expires_ms IS NULL OR expires_ms > ?)";
 
 export function createFileStore(database: Database, { tenant, now }: FileStoreOptions): FileStore {
   return {
-    add: (record) => database.write((sql) => insertFile(sql, tenant, record)),
+    add: (record, { maxBytes, maxFiles }) =>
+      database.write((sql) => {
+        const row = sql("SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS files FROM files WHERE tenant = ?").get(
+          tenant,
+        );
+        const [bytes, files] = [number(row ?? {}, "bytes"), number(row ?? {}, "files")];
+        if (bytes + record.bytes > maxBytes || files >= maxFiles) return false;
+        insertFile(sql, tenant, record);
+        return true;
+      }),
     get: (id) =>
       database.read((sql) => {
         const row = sql(`SELECT * FROM files WHERE id = ? AND tenant = ? AND ${LIVES}`).get(id, tenant, now());
@@ -78,11 +91,11 @@ export function createFileStore(database: Database, { tenant, now }: FileStoreOp
 export function createFileIndex(database: Database, now: () => number): FileIndex {
   return {
     has: (id) => database.read((sql) => sql("SELECT 1 FROM files WHERE id = ?").get(id) !== undefined),
-    expired: (limit) =>
+    expired: (limit, afterSeq) =>
       database.read((sql) =>
-        sql("SELECT id FROM files WHERE expires_ms <= ? LIMIT ?")
-          .all(now(), limit)
-          .map((row) => text(row, "id")),
+        sql("SELECT seq, id FROM files WHERE expires_ms <= ? AND seq > ? ORDER BY seq LIMIT ?")
+          .all(now(), afterSeq, limit)
+          .map((row) => ({ seq: number(row, "seq"), id: text(row, "id") })),
       ),
     remove: (id) => database.write((sql) => void sql("DELETE FROM files WHERE id = ?").run(id)),
   };

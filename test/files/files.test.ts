@@ -46,6 +46,56 @@ describe("stored files", () => {
     state.close();
   });
 
+  it("that arrive at once are not larger together than they may be, whichever gateway takes them", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const bounds = { maxFileBytes: 10, maxTenantBytes: 15 };
+    const [files, other] = [openTestFiles(folder.file, state, bounds), openTestFiles(folder.file, state, bounds)];
+    for (const keeper of [files, other]) {
+      const whileAnotherArrives = (async function* () {
+        yield* bytesOf("1");
+        await keeper.add("a", state.files, { bytes: bytesOf("1234567"), describe: describeIt });
+        yield* bytesOf("23456789");
+      })();
+      const late = files.add("a", state.files, { bytes: whileAnotherArrives, describe: describeIt });
+      await expect(late).rejects.toMatchObject({ code: "storage_limit_exceeded" });
+      expect(state.files.usedBytes()).toBe(7);
+      for (const { id } of state.files.page({ limit: 9, order: "asc", after: undefined, purpose: undefined })?.data ??
+        []) {
+        await files.remove(state.files, id);
+      }
+    }
+    expect(namesBeside(folder.file)).toEqual([]);
+    state.close();
+  });
+
+  it("may be only so many, since empty ones take no bytes", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const files = openTestFiles(folder.file, state, { maxTenantFiles: 2 });
+    const add = () => files.add("a", state.files, { bytes: bytesOf(), describe: describeIt });
+    await add();
+    await add();
+    await expect(add()).rejects.toThrow("There would be more than 2 files");
+    expect(namesBeside(folder.file)).toHaveLength(2);
+    state.close();
+  });
+
+  it("that have expired go, however many others a batch needs that came before", async () => {
+    using folder = temporaryFolder();
+    const state = openState({ file: folder.file });
+    const needed = new Set<string>();
+    const files = openTestFiles(folder.file, state, { isReferred: (id) => needed.has(id) });
+    const ends = { ...describeIt(), expiresMs: 1 };
+    const add = async () => (await files.add("a", state.files, { bytes: bytesOf(), describe: () => ends })).id;
+    for (let n = 0; n < 100; n += 1) needed.add(await add());
+    const goes = await add();
+    await files.tidy();
+    expect(state.fileIndex.has(goes)).toBe(false);
+    expect(new Set(namesBeside(folder.file))).toEqual(needed);
+    state.close();
+  });
+
   it("leave nothing on a full disk, and say so without a path", async () => {
     await using disk = await smallDisk();
     using folder = temporaryFolder();
