@@ -25,6 +25,9 @@ const LIMITS = {
   headerSize: 16 * 1024,
 } as const;
 
+/** What a form may have beside its file's bytes: more than all fields and headers within `LIMITS`. */
+const MAX_BESIDE_BYTES = 4 * 1024 * 1024;
+
 /**
  * Reads a form with one file, `fileField`, which `take` gets as it arrives: the form is never in memory. What `take` throws ends the reading.
  *
@@ -80,7 +83,16 @@ export async function readForm<T>(
   form.on("partsLimit", () => fail(malformed("it has too many parts")));
   form.on("filesLimit", () => fail(malformed("it has more than one file")));
   form.on("error", () => fail(malformed("it is not a well-formed multipart/form-data body")));
+  let arrived = 0;
+  const hasTooMuch = () => arrived - (file?.bytesRead ?? 0) > MAX_BESIDE_BYTES;
+  const tooMuch = () => malformed(`it has more than ${MAX_BESIDE_BYTES} bytes beside the file's own`);
+  source.on("data", (chunk: Uint8Array) => {
+    // What came before this chunk has been told apart, but for a few kilobytes.
+    if (hasTooMuch()) fail(tooMuch());
+    arrived += chunk.byteLength;
+  });
   form.on("finish", () => {
+    if (hasTooMuch()) return fail(tooMuch());
     ended.resolve();
     if (file === undefined) taken.reject(missingParameter(fileField));
   });

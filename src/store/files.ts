@@ -15,7 +15,7 @@ export type FileRecord = {
 type FileQuery = PageQuery & { readonly purpose: string | undefined };
 
 /** What a tenant's files may be together. */
-export type FileBounds = { readonly maxBytes: number; readonly maxFiles: number };
+type FileBounds = { readonly maxBytes: number; readonly maxFiles: number };
 
 /** The files of one tenant. Files that have expired are not found. */
 export type FileStore = {

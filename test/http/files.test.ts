@@ -152,6 +152,27 @@ describe("files", () => {
     });
   });
 
+  it.each([
+    ["before the first boundary", (noise: string) => `${noise}\r\n${FILE_PART}${PURPOSE_PART}--a--\r\n`],
+    ["after the last boundary", (noise: string) => `${FILE_PART}${PURPOSE_PART}--a--\r\n${noise}`],
+    ["in a part's headers", (noise: string) => `--a\r\nx: ${noise}\r\n${FILE_PART.slice(5)}${PURPOSE_PART}--a--\r\n`],
+    [
+      "in a field",
+      (noise: string) =>
+        `${FILE_PART}--a\r\ncontent-disposition: form-data; name="x"\r\n\r\n${noise}\r\n${PURPOSE_PART}--a--\r\n`,
+    ],
+  ])("with megabytes %s are refused, at once or at their end", async (_, formWith) => {
+    using it = await createFilesApp();
+    const body = formWith("x".repeat(5_000_000));
+    const reason = expect.stringContaining("bytes beside the file's own");
+    expect(await it.refusal(rawForm(body))).toMatchObject({ status: 400 });
+    const pieces = body.match(/[\s\S]{1,65536}/g) ?? [];
+    const slow = ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
+    const init = { ...rawForm(body), body: slow, duplex: "half" as const };
+    expect(await it.refusal(init)).toMatchObject({ status: 400, message: reason });
+    expect(it.state.files.usedBytes()).toBe(0);
+  });
+
   it("that are too large are refused with a 413", async () => {
     using it = await createFilesApp({ maxFileBytes: 100 });
     expect(await it.refusal(formInit({ purpose: "batch", file: "x".repeat(101) }))).toMatchObject({
