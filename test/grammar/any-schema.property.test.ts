@@ -107,15 +107,16 @@ function without(schema: unknown, places: ReadonlySet<string>, path = ""): unkno
 
 /**
  * Whether a schema may meet a fault of Ajv's own:
- * - It forgets what `unevaluatedItems` in a branch of `anyOf` evaluated, and rejects `[1, 2]` here, though its items are evaluated
- *   (JSON Schema 2020-12, 11.2): `{"anyOf":[{"unevaluatedItems":true},{"prefixItems":[{}]}],"unevaluatedItems":false}`.
+ * - It forgets what `unevaluatedItems` in a branch of `anyOf` or `oneOf` evaluated, and rejects `[1]` here, though its item is evaluated
+ *   (JSON Schema 2020-12, 11.2): `{"oneOf":[{"unevaluatedItems":true}],"unevaluatedItems":false}`.
  * - Its code fails for an `if` beside `patternProperties` in a branch of `anyOf`.
  */
 function isBeyondAjv(schema: unknown): boolean {
   const text = JSON.stringify(schema);
   const count = (keyword: string) => text.split(`"${keyword}":`).length - 1;
   const meetsConditions = count("if") > 0 && count("patternProperties") > 0;
-  return count("anyOf") > 0 && (count("unevaluatedItems") > 1 || meetsConditions);
+  const hasBranches = count("anyOf") + count("oneOf") > 0;
+  return (hasBranches && count("unevaluatedItems") > 1) || (count("anyOf") > 0 && meetsConditions);
 }
 
 function validatorOf(schema: unknown): ValidateFunction | undefined {
