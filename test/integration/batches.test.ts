@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import OpenAI, { toFile } from "openai";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { batchResult } from "../fixtures/openai/batches.ts";
 import { endAll, runSluice } from "./sluice-process.ts";
 
@@ -35,11 +34,14 @@ async function start() {
 
 /** Waits until a batch is as wished. */
 async function until(client: OpenAI, id: string, isSo: (batch: OpenAI.Batch) => boolean): Promise<OpenAI.Batch> {
-  for (;;) {
-    const batch = await client.batches.retrieve(id);
-    if (isSo(batch)) return batch;
-    await setTimeout(20);
-  }
+  return vi.waitFor(
+    async () => {
+      const batch = await client.batches.retrieve(id);
+      expect(isSo(batch), batch.status).toBe(true);
+      return batch;
+    },
+    { timeout: 100_000 },
+  );
 }
 
 async function create(client: OpenAI): Promise<string> {

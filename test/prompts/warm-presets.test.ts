@@ -83,13 +83,16 @@ describe("the warm-up of a model", () => {
     const { addModel } = warmPresets({
       presets: fixedPresets(PRESETS.slice(0, 3)),
       models: createModelDirectory([one.backend]),
-      // biome-ignore lint/correctness/useYield: it ends only by its signal
-      async *generate(request) {
-        asked.push(request);
-        begun.resolve();
-        await aborted(request.signal);
-        throw request.signal.reason;
-      },
+      generate: (request) => ({
+        [Symbol.asyncIterator]: () => ({
+          async next() {
+            asked.push(request);
+            begun.resolve();
+            await aborted(request.signal);
+            throw request.signal.reason;
+          },
+        }),
+      }),
       cache: { keeps: takesPart },
       keys: { isOn: () => false },
       load: { attendance: { come: () => () => {}, quiet: async () => never.signal } },
