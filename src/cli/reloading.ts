@@ -1,5 +1,5 @@
 import { type Flags, type LoadedConfig, loadConfig } from "../config/load.ts";
-import type { RunningGateway } from "../gateway/gateway.ts";
+import type { RunningGateway } from "../gateway/start.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { CliContext } from "./context.ts";
 import { settingsFiles } from "./read-settings.ts";

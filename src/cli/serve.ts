@@ -1,7 +1,8 @@
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { upstreamModels } from "../config/upstreams.ts";
-import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
+import type { GatewayOptions } from "../gateway/options.ts";
+import type { RunningGateway } from "../gateway/start.ts";
 import { isExposed } from "../keys/exposure.ts";
 import { parseAliases } from "../routing/aliases.ts";
 import { joinRoutes } from "../routing/routes.ts";

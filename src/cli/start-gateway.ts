@@ -1,5 +1,6 @@
 import { dismissPreparedWorker } from "../engine/host/worker-child.ts";
-import type { GatewayOptions, RunningGateway } from "../gateway/gateway.ts";
+import type { GatewayOptions } from "../gateway/options.ts";
+import type { RunningGateway } from "../gateway/start.ts";
 
 /**
  * Starts a gateway. Its engines start first, so that they load their models while this process reads the server's code, the presets and the
@@ -23,7 +24,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   // Not taken if no model writes text.
   dismissPreparedWorker();
   try {
-    const { startGateway: start } = await import("../gateway/gateway.ts");
+    const { startGateway: start } = await import("../gateway/start.ts");
     return await start({ ...options, engines });
   } catch (error) {
     await Promise.all(Array.from(engines.processes.values(), ({ engine }) => engine?.stop()));

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { InterruptedError } from "../../src/cli/interrupts.ts";
 import { type ServeParts, serve } from "../../src/cli/serve.ts";
 import type { Flags } from "../../src/config/load.ts";
-import type { RunningGateway } from "../../src/gateway/gateway.ts";
+import type { RunningGateway } from "../../src/gateway/start.ts";
 import type { LocalModel } from "../../src/models/index.ts";
 import { createLogger } from "../../src/telemetry/log.ts";
 import { type FakeContext, fakeContext } from "./fake-context.ts";

@@ -5,7 +5,8 @@ import { getRequestListener } from "@hono/node-server";
 import { pino } from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
-import { createGateway, startGateway } from "../../src/gateway/gateway.ts";
+import { createGateway } from "../../src/gateway/gateway.ts";
+import { startGateway } from "../../src/gateway/start.ts";
 import type { LocalModel } from "../../src/models/index.ts";
 import { answerWith, json, type MockUpstream, mockUpstream } from "../fixtures/mock-upstream.ts";
 

@@ -1,0 +1,87 @@
+import { randomUUID } from "node:crypto";
+import { createResponseCache, type ResponseCache } from "../cache/cache.ts";
+import type { Config } from "../config/schema.ts";
+import { type OpenFiles, openFiles } from "../files/open.ts";
+import type { Embed } from "../generation/embedding.ts";
+import type { Generate } from "../generation/layer.ts";
+import { createWatch, type Watch } from "../generation/watch.ts";
+import { createAccess, type LiveAccess } from "../keys/access.ts";
+import { type LivePresets, openPresets } from "../prompts/index.ts";
+import { createLink, type Link } from "../redis/link.ts";
+import { route, routeEmbeddings } from "../routing/route.ts";
+import { createState, type State } from "../store/state.ts";
+import { readVersion } from "../version.ts";
+import { sweepPrefixes } from "./kept-prefixes.ts";
+import { openModels, type ServedModels } from "./models.ts";
+import { type Observers, openObservers } from "./observers.ts";
+import type { GatewayOptions, LiveSettings } from "./options.ts";
+
+/** What a gateway is made of, before it is put together: models, stores, keys, presets, observers. */
+export type Parts = ServedModels & {
+  readonly settings: LiveSettings;
+  readonly gatewayId: string;
+  readonly presets: LivePresets;
+  readonly redis: Link | undefined;
+  readonly state: State;
+  readonly files: OpenFiles;
+  readonly access: LiveAccess;
+  readonly cache: ResponseCache;
+  readonly watch: Watch;
+  readonly observers: Observers;
+  /** Passes a request to its model, without the layers around all models. */
+  readonly routed: Generate;
+  readonly embedRouted: Embed;
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** @param onPresets hears which presets have changed */
+export async function openParts(options: GatewayOptions, onPresets: (ids: readonly string[]) => void): Promise<Parts> {
+  const { config, logger } = options;
+  const settings: LiveSettings = { current: config };
+  void sweepPrefixes(config);
+  let observers: Observers | undefined;
+  const presets = await openPresets(config.promptsDir, logger, onPresets);
+  const version = readVersion();
+  const gatewayId = randomUUID();
+  const redis = linkTo(options);
+  const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
+  const models = await openModels({
+    ...{ ...options, settings, version, gatewayId, redis: sharing("sessions"), access: () => access },
+    onTry: (upstream, outcome) => observers?.tried(upstream, outcome),
+  });
+  const { directory } = models;
+  const state = createState({
+    file: config.stateFile,
+    retention: { maxAgeMs: config.stateMaxDays * DAY_MS, maxEntries: config.stateMaxEntries },
+  });
+  const files = openFiles({
+    state,
+    stateFile: config.stateFile,
+    maxFileBytes: config.maxFileBytes,
+    maxTenantBytes: config.maxStoredFileBytes,
+    isReferred: state.needsFile,
+    now: Date.now,
+  });
+  const access = createAccess({ config, state, redis: sharing("limits"), logger });
+  const [routed, embedRouted] = [route(directory), routeEmbeddings(directory)];
+  const cache = createResponseCache({
+    config,
+    identify: (model) => directory.find(model)?.identity(),
+    judges: { generate: routed, embed: embedRouted },
+    redis: sharing("answers"),
+    logger,
+  });
+  await Promise.all([cache.load(), redis?.open()]);
+  const watch = createWatch();
+  observers = await openObservers({ config, watch, directory, version, logger });
+  return {
+    ...models,
+    ...{ settings, gatewayId, presets, redis, state, files, access, cache, watch, observers, routed, embedRouted },
+  };
+}
+
+function linkTo({ config, logger }: GatewayOptions): Link | undefined {
+  const { redisUrl: url, redisTimeoutMs: timeoutMs } = config;
+  return url === "" ? undefined : createLink({ url, timeoutMs, logger });
+}

@@ -1,0 +1,88 @@
+import { setTimeout } from "node:timers/promises";
+import type { Reload } from "../http/reload.ts";
+import { listen } from "../http/server.ts";
+import { isExposed } from "../keys/exposure.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import type { GatewayOptions } from "./options.ts";
+
+/** A listening gateway. */
+export type RunningGateway = {
+  readonly url: string;
+  /** Absent without `readAgain`. */
+  readonly reload?: Reload;
+  /**
+   * Refuses new connections, lets running requests go on for at most `graceMs`, then frees everything. `delayMs` before, `GET /ready` is 503, so
+   * that no load balancer sends a request to a closed port.
+   */
+  stop(graceMs: number, delayMs?: number): Promise<void>;
+};
+
+/** The maximum time to send errors to the requests that `stop` cut off. */
+const FAREWELL_MS = 1_000;
+
+/**
+ * Creates a gateway, listens, and resolves when every model has loaded.
+ *
+ * It listens first: `/health` answers and `/ready` shows the progress while a large model loads.
+ *
+ * @throws `ExposedError` if other machines could reach it without a key, the system's error if the address can't be used,
+ *   `EngineLoadError` if a model can't be loaded
+ */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const { host: bound, allowedHosts: allowed } = options.config;
+  const gateway = await createGateway({ ...options, hosts: { bound, allowed } });
+  await warnIfExposed(gateway, options);
+  const { server, url, drain, end } = await listen(gateway.app, {
+    ...options.config,
+    ...(gateway.front && { front: gateway.front }),
+  });
+  try {
+    await gateway.start();
+  } catch (error) {
+    end();
+    server.close();
+    throw error;
+  }
+  const { reload } = gateway;
+  return {
+    url,
+    ...(reload && { reload }),
+    async stop(graceMs, delayMs = 0) {
+      gateway.leave();
+      if (delayMs > 0) await setTimeout(delayMs);
+      const closed = drain();
+      await gateway.leaveBatches();
+      await settledWithin(
+        closed.then(() => gateway.settled()),
+        graceMs,
+      );
+      await gateway.stop();
+      await settledWithin(closed, FAREWELL_MS);
+      end();
+      await closed;
+    },
+  };
+}
+
+async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {
+  try {
+    if (isExposed(config, gateway.access.keys.isOn())) {
+      logger.warn(
+        `There are no keys, and --insecure is set: any client that reaches ${config.host} can use the models.`,
+      );
+    }
+  } catch (error) {
+    await gateway.stop();
+    throw error;
+  }
+}
+
+/** Resolves when `work` does, or after `ms`, whichever comes first. */
+async function settledWithin(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = globalThis.setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
