@@ -10,6 +10,8 @@ const AUTO_CONTEXT_TOKENS = 4096;
 export type ServedModel = {
   readonly id: string;
   readonly slots: number;
+  /** How many processes have so many slots each, if several. */
+  readonly replicas?: number;
   readonly contextTokens: number;
   /** Set for a model that makes embeddings or scores instead of text. */
   readonly onlyReads?: true;
@@ -41,10 +43,11 @@ export function describeModels(
   isOnDemand = false,
 ): readonly ServedModel[] {
   return models.map(({ id, aliases, gguf }) => {
-    const { slots, context } = settingsOf(config, [id, ...aliases]);
+    const { slots, replicas, context } = settingsOf(config, [id, ...aliases]);
     return {
       id,
       slots,
+      ...(replicas > 1 && { replicas }),
       contextTokens:
         context === "auto" ? Math.min(gguf.contextLength ?? AUTO_CONTEXT_TOKENS, AUTO_CONTEXT_TOKENS) : context,
       ...(!writesText(gguf) && { onlyReads: true }),
@@ -83,10 +86,13 @@ ${needsKey ? `    ${key} \\\n` : ""}    -d ${quote(JSON.stringify(request.body))
 `;
 }
 
-function describeServed({ slots, contextTokens, onlyReads, isOnDemand }: ServedModel): string {
+function describeServed({ slots, replicas, contextTokens, onlyReads, isOnDemand }: ServedModel): string {
+  const each = `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`;
   const what = onlyReads
     ? "embeddings or scores"
-    : `${slots} ${slots === 1 ? "slot" : "slots"} of ${contextTokens} tokens`;
+    : replicas === undefined
+      ? each
+      : `${replicas} replicas, each with ${each}`;
   return isOnDemand ? `${what}, loaded when asked for` : what;
 }
 

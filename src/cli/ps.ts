@@ -22,9 +22,16 @@ const listSchema = z.object({
     }),
   ),
 });
+const replicasSchema = z.object({ ready: z.number(), all: z.number() });
 const runningSchema = z.object({
   models: z.array(
-    z.object({ model: z.string(), size: z.number(), expires_at: z.iso.datetime(), pinned: z.boolean().optional() }),
+    z.object({
+      model: z.string(),
+      size: z.number(),
+      expires_at: z.iso.datetime(),
+      pinned: z.boolean().optional(),
+      replicas: replicasSchema.optional(),
+    }),
   ),
 });
 
@@ -36,6 +43,8 @@ type Row = {
   readonly unloadInMs?: number;
   /** Whether it isn't unloaded to make room for another model either. */
   readonly isPinned?: boolean;
+  /** Of a model that has several processes. */
+  readonly replicas?: z.infer<typeof replicasSchema>;
 };
 
 /**
@@ -59,6 +68,7 @@ export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promis
         ...{ id, state, memoryBytes: running.size },
         ...(unloadInMs < FAR_MS && { unloadInMs }),
         ...(running.pinned === true && { isPinned: true }),
+        ...(running.replicas && { replicas: running.replicas }),
       };
     });
   if (flags.json === true) {
@@ -67,7 +77,7 @@ export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promis
   }
   const cells = rows.map((row) => [
     row.id,
-    row.state,
+    row.replicas === undefined ? row.state : `${row.state}, ${row.replicas.ready} of ${row.replicas.all} replicas`,
     row.memoryBytes === undefined ? "" : formatBytes(row.memoryBytes),
     row.memoryBytes === undefined ? "" : describeUnloading(row),
   ]);

@@ -16,18 +16,16 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     ...onDemand.filter((model) => isPreloaded(config, { ...model, isOnDemand: true })),
   ];
   // The gateway awaits the engines, too, and gets their errors.
-  for (const { id } of preloaded)
-    engines.processes
-      .get(id)
-      ?.engine?.start()
-      .catch(() => {});
+  for (const { id } of preloaded) {
+    for (const engine of engines.processes.get(id)?.engines ?? []) engine.start().catch(() => {});
+  }
   // Not taken if no model writes text.
   dismissPreparedWorker();
   try {
     const { startGateway: start } = await import("../gateway/start.ts");
     return await start({ ...options, engines });
   } catch (error) {
-    await Promise.all(Array.from(engines.processes.values(), ({ engine }) => engine?.stop()));
+    await Promise.all([...engines.processes.values()].flatMap((each) => each.engines.map((engine) => engine.stop())));
     throw error;
   }
 }

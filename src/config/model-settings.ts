@@ -1,9 +1,23 @@
 import { z } from "zod";
 import { keepLoadedSchema } from "./amounts.ts";
+import { devicesSchema } from "./devices.ts";
 
 /** The settings that each model may have for itself. `schema.ts` has them as the defaults of all models. */
 export const modelSettings = {
   slots: z.int().min(1).max(256).default(4).describe("number of sequences that each model runs at once"),
+  replicas: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      "number of processes with the whole model, each with its own slots; a request goes to the one that begins it first, where most of its prompt is held",
+    ),
+  devices: devicesSchema.default("auto").meta({
+    description:
+      "GPUs of each replica by their numbers, as 0,1 or 0+1,2+3; replicas beyond the list begin with its first entry again; auto lets llama.cpp use all",
+    placeholder: "auto|list",
+  }),
   context: z
     .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
     .default("auto")

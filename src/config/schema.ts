@@ -132,6 +132,8 @@ export const configSchema = z.strictObject({
   preload: modelSettings.preload,
   pin: modelSettings.pin,
   slots: modelSettings.slots,
+  replicas: modelSettings.replicas,
+  devices: modelSettings.devices,
   context: modelSettings.context,
   threads: modelSettings.threads,
   gpu: modelSettings.gpu,

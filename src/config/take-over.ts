@@ -14,7 +14,14 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
 ]);
 
 /** Settings of other types whose values hold no secrets. */
-const SHOWN: ReadonlySet<string> = new Set(["keepLoaded", "memory", "maxTokens", "maxTokensLimit", "perModel"]);
+const SHOWN: ReadonlySet<string> = new Set([
+  "keepLoaded",
+  "memory",
+  "maxTokens",
+  "maxTokensLimit",
+  "perModel",
+  "devices",
+]);
 
 /** A setting with another value. Values are there only if they are numbers, switches, one of a few words, or of `SHOWN`: others may hold secrets. */
 export type SettingChange = { readonly setting: string; readonly from?: unknown; readonly to?: unknown };

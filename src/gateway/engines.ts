@@ -1,19 +1,24 @@
 import type { Logger } from "pino";
 import { systemClock } from "../clock.ts";
 import { keepLoadedMs } from "../config/amounts.ts";
+import { devicesOf } from "../config/devices.ts";
 import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { createEmbedder, type Embedder } from "../engine/host/embedder.ts";
 import { createEngine, type Engine } from "../engine/host/engine.ts";
+import { forkEmbedder, forkWorkerOn } from "../engine/host/worker-child.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
 import { type Berth, createMemory, type Memory } from "../residence/memory.ts";
 import { keptPrefixes } from "./kept-prefixes.ts";
 import { embedderBytes, engineBytes, memoryBudget } from "./memory-budget.ts";
 
+/** A process that writes a model's text, and its place in memory. */
+export type ModelEngine = Engine & { readonly berth: Berth };
+
 /** The processes of a model, and their places in memory. */
 export type ModelProcesses = {
-  /** Undefined if the model writes no text. */
-  readonly engine: (Engine & { readonly berth: Berth }) | undefined;
+  /** One for each replica; none if the model writes no text. */
+  readonly engines: readonly ModelEngine[];
   /** Its process starts with its first request, or at once if the model only makes embeddings. */
   readonly embedder: Embedder & { readonly berth: Berth };
 };
@@ -62,7 +67,7 @@ export function createEngines({ config, models, onDemand = [], logger }: Engines
     const own = { config: settingsOf(settings, [model.id, ...model.aliases]), isNamed: model.isOnDemand !== true };
     const child = logger.child({ model: model.id });
     return {
-      engine: writesText(model.gguf) ? createModelEngine(model, own, memory, child) : undefined,
+      engines: writesText(model.gguf) ? createModelEngines(model, own, memory, child) : [],
       embedder: createModelEmbedder(model, own, memory, child),
     };
   };
@@ -87,7 +92,22 @@ function hasReserve({ memory }: Config, isNamed: boolean): boolean {
 
 type Own = { readonly config: Config; readonly isNamed: boolean };
 
-function createModelEngine(model: LocalModel, { config, isNamed }: Own, memory: Memory, logger: Logger) {
+function createModelEngines(model: LocalModel, own: Own, memory: Memory, logger: Logger): readonly ModelEngine[] {
+  const { replicas } = own.config;
+  return Array.from({ length: replicas }, (_, index) =>
+    createModelEngine(model, own, memory, replicas === 1 ? logger : logger.child({ replica: index + 1 }), index),
+  );
+}
+
+/** @param index which of the model's replicas it is */
+function createModelEngine(
+  model: LocalModel,
+  { config, isNamed }: Own,
+  memory: Memory,
+  logger: Logger,
+  index: number,
+): ModelEngine {
+  const devices = devicesOf(config.devices, index);
   const kept = keptPrefixes(config, model);
   const keepMs = keepLoadedMs(config.keepLoaded, isNamed ? undefined : KEEP_LOADED_MS);
   const berth = memory.join({
@@ -114,16 +134,31 @@ function createModelEngine(model: LocalModel, { config, isNamed }: Own, memory: 
       ...(kept && { keptPrefixes: kept }),
       drafts: config.drafts,
       measureEnergy: config.measureEnergy,
+      ...(config.replicas > 1 && devices === undefined && { coreShare: 1 / config.replicas }),
     },
     logger,
+    ...(devices !== undefined && { spawn: () => forkWorkerOn(devices) }),
     room: berth.room,
     ...(!isNamed && { isKept: () => false, policy: { retryDelayMs: ON_DEMAND_RETRY_MS } }),
   });
   berth.follow(engine);
+  if (devices !== undefined) warnIfUnused(engine, logger);
   return Object.assign(engine, { berth });
 }
 
+/** Says so where GPUs can't be chosen. */
+function warnIfUnused(engine: Engine, logger: Logger): void {
+  const stop = engine.onStateChange((state) => {
+    if (state !== "ready") return;
+    stop();
+    const device = engine.info?.device;
+    if (device === "cpu") logger.warn("`devices` has no effect: llama.cpp found none of these GPUs, and uses the CPU.");
+    if (device === "metal") logger.warn("`devices` has no effect: Metal has one device, which all replicas share.");
+  });
+}
+
 function createModelEmbedder(model: LocalModel, { config, isNamed }: Own, memory: Memory, logger: Logger) {
+  const devices = devicesOf(config.devices, 0);
   const berth = memory.join({
     id: model.id,
     sizeBytes: model.sizeBytes,
@@ -142,6 +177,7 @@ function createModelEmbedder(model: LocalModel, { config, isNamed }: Own, memory
       flashAttention: config.flashAttention,
     },
     logger,
+    ...(devices !== undefined && { spawn: () => forkEmbedder(devices) }),
     room: berth.room,
     // Its berth ends it.
     policy: { idleMs: undefined },

@@ -3,20 +3,15 @@ import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import type { Engine } from "../engine/host/engine.ts";
 import type { Backend, BackendDetails, BackendState, Capabilities, Residence } from "../generation/backend.ts";
-import { dropImages } from "../generation/drop-images.ts";
 import { composeEmbed } from "../generation/embedding.ts";
-import { GenerationError } from "../generation/errors.ts";
-import { compose, type Layer, settleThrough } from "../generation/layer.ts";
-import { measurePrompts, pricePrompts } from "../generation/measure.ts";
-import { OWN_TERMS } from "../generation/terms.ts";
-import { holdToFormat } from "../grammar/layer.ts";
-import { type LocalModel, readChatTemplate, writesText } from "../models/index.ts";
+import { type LocalModel, writesText } from "../models/index.ts";
 import { costHere } from "../prices/power.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { Berth } from "../residence/memory.ts";
-import { callTools } from "../tools/layer.ts";
+import { type EngineSet, joinEngines } from "./engine-set.ts";
 import type { GivenModel, ModelProcesses } from "./engines.ts";
 import { identifyFile } from "./identity.ts";
+import { answerText } from "./local-text.ts";
 
 /** A backend whose processes run on this machine. */
 export type LocalBackend = Backend &
@@ -36,13 +31,11 @@ export type LocalBackendOptions = {
 /** `LLAMA_POOLING_TYPE_RANK`. */
 const RANK_POOLING = 4;
 
-/** For text within an answer. */
-const PLAIN = { addSpecial: false, parseSpecial: false };
-
 /** Creates the backend of a model on this machine: the layers around its engine, and its embedder. Nothing runs until it is loaded. */
 export async function createLocalBackend(model: GivenModel, options: LocalBackendOptions): Promise<LocalBackend> {
   const { load, version } = options;
-  const { engine, embedder } = options.processes;
+  const { embedder } = options.processes;
+  const engine = await joinEngines(options.processes.engines);
   const config = settingsOf(options.config, [model.id, ...model.aliases]);
   const { mtimeMs } = await stat(model.path);
   const life = engine ?? embedder;
@@ -51,9 +44,10 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     readyInMs: () => (embedder.berth.isPredictable ? embedder.berth.readyInMs : 0),
     use: embedder.berth.use,
   });
+  const processes = [...(engine?.all ?? []), embedder];
   let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
-  const text = engine && answerText(model, engine, load, config);
+  const text = engine && (await answerText(model, engine, load, config));
   return {
     id: model.id,
     aliases: model.aliases,
@@ -75,6 +69,7 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     details: describe(model, engine),
     costOf: costHere(config),
     ...text,
+    ...(engine?.replicas && { replicas: engine.replicas }),
     idle: async () => void (await Promise.all([text?.idle(), embedding.idle()])),
     embed: composeEmbed([embedding.gate, embedding.turns], embedder.embed),
     onStateChange: (listener) => life.onStateChange((state) => listener(stateOf(state))),
@@ -84,107 +79,41 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
       // The engine may have been started early, before this code was loaded.
       const first = isStarted ? undefined : engine?.start();
       isStarted = true;
-      const leave = life.berth.use();
+      const leaves = (engine?.all ?? [embedder]).map(({ berth }) => berth.use());
       try {
         await (first ?? life.load());
       } finally {
-        leave();
+        for (const leave of leaves) leave();
         goAway();
       }
     },
     unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),
     keepLoaded(ms) {
-      for (const process of [engine, embedder]) process?.berth.keepLoaded(ms);
+      for (const { berth } of processes) berth.keepLoaded(ms);
     },
-    residence: () => residenceOf(life.state, [engine, embedder]),
+    residence: () => residenceOf(life.state, engine?.all ?? [], embedder),
     close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),
   };
 }
 
-/** What the processes that run take, and when the model is unloaded. */
-function residenceOf(
-  state: Engine["state"],
-  processes: readonly ({ readonly state: Engine["state"]; readonly berth: Berth } | undefined)[],
-): Residence | undefined {
+type Resident = { readonly state: Engine["state"]; readonly berth: Berth };
+
+/** What the processes that run take, and when the model is unloaded: with the last of its engines. */
+function residenceOf(state: Engine["state"], engines: readonly Resident[], embedder: Resident): Residence | undefined {
   if (state !== "ready") return undefined;
-  const running = processes.flatMap((each) => (each?.state === "ready" ? [each.berth] : []));
-  const [first] = running;
+  const running = (some: readonly Resident[]) => some.flatMap((each) => (each.state === "ready" ? [each.berth] : []));
+  const all = running([...engines, embedder]);
+  const lasting = running(engines.length > 0 ? engines : [embedder]);
+  const ends = lasting.map(({ unloadInMs = Number.POSITIVE_INFINITY }) => unloadInMs);
+  const unloadInMs = Math.max(...ends);
   return {
-    memoryBytes: running.reduce((sum, { measuredBytes, bytes }) => sum + (measuredBytes ?? bytes), 0),
-    ...(first?.unloadInMs !== undefined && { unloadInMs: first.unloadInMs }),
-    ...(first?.isPinned === true && { isPinned: true }),
+    memoryBytes: all.reduce((sum, { measuredBytes, bytes }) => sum + (measuredBytes ?? bytes), 0),
+    ...(Number.isFinite(unloadInMs) && { unloadInMs }),
+    ...(all[0]?.isPinned === true && { isPinned: true }),
   };
 }
 
-type TextAnswers = Required<
-  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "occupancy" | "predictMs">
-> &
-  Pick<LocalBackend, "idle">;
-
-function answerText(
-  model: LocalModel,
-  engine: Engine & { readonly berth: Berth },
-  load: LoadControl,
-  { slots, minSlots, targetItlMs }: Config,
-): TextAnswers {
-  const { berth } = engine;
-  const countTokens = async (text: string) => (await engine.text.tokenize(text, PLAIN)).length;
-  const layers: readonly Layer[] = [
-    callTools({ loadTemplate: () => chatTemplate(model, engine), countTokens }),
-    holdToFormat(),
-  ];
-  const { gate, turns, counts, workload, predictMs, idle, look, refuseWaiting } = load.queueFor({
-    ...{ slots, minSlots, targetItlMs },
-    isReady: () => engine.state === "ready",
-    contextTokens: () => engine.info?.contextTokens,
-    price: ({ prompt, tools, signal, terms = OWN_TERMS }) =>
-      engine.text.price(prompt, tools?.tools, { tenant: terms.tenant, priority: terms.priority, signal }),
-    absence: {
-      isAway: () => berth.isAway,
-      readyInMs: () => berth.readyInMs,
-      isPredictable: () => berth.isPredictable,
-      call: () => callFor(engine),
-    },
-    use: berth.use,
-  });
-  berth.onRefused(refuseWaiting);
-  // The listeners of one change all hear of it before the next one, which `look` may cause.
-  engine.onStateChange((state) => (state === "unloaded" ? queueMicrotask(look) : look()));
-  return {
-    generate: compose([dropImages, gate, ...layers, turns], engine.generate),
-    measure: compose([dropImages, ...layers], measurePrompts(engine.text)),
-    settle: settleThrough(layers),
-    price: compose([dropImages, ...layers], pricePrompts(engine.text)),
-    text: engine.text,
-    workload,
-    occupancy() {
-      const { info, heldTokens } = engine;
-      return {
-        ...workload(),
-        slots: { used: counts().sequences, all: slots },
-        ...(info && { kv: { heldTokens, roomTokens: info.slots * info.contextTokens } }),
-      };
-    },
-    predictMs,
-    idle,
-  };
-}
-
-/** Has the engine load its model. Where it can't, the requests that wait are told by whoever refused. */
-function callFor(engine: Engine): void {
-  try {
-    engine.demand();
-  } catch (error) {
-    if (!(error instanceof GenerationError)) throw error;
-  }
-}
-
-/** Needs no loaded model. Also undefined if the file can't be read: the engine reports that. */
-async function chatTemplate({ path }: LocalModel, { info }: Engine): Promise<string | undefined> {
-  return info === undefined ? readChatTemplate(path).catch(() => undefined) : info.chatTemplate;
-}
-
-function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capabilities {
+function capabilitiesOf({ gguf }: LocalModel, engine: Pick<Engine, "info"> | undefined): Capabilities {
   const text = writesText(gguf);
   const reranking = gguf.poolingType === RANK_POOLING;
   return {
@@ -200,7 +129,10 @@ function capabilitiesOf({ gguf }: LocalModel, engine: Engine | undefined): Capab
   };
 }
 
-function describe({ gguf, sizeBytes, sha256, adapter }: LocalModel, engine: Engine | undefined): () => BackendDetails {
+function describe(
+  { gguf, sizeBytes, sha256, adapter }: LocalModel,
+  engine: EngineSet | undefined,
+): () => BackendDetails {
   const told: BackendDetails = {
     family: gguf.architecture,
     parameters: gguf.parameterCount,
@@ -214,9 +146,9 @@ function describe({ gguf, sizeBytes, sha256, adapter }: LocalModel, engine: Engi
   return () => {
     const info = engine?.info;
     if (info === undefined) return told;
-    const { contextTokens, embeddingSize, slots, chatTemplate, bosToken, eosToken } = info;
+    const { contextTokens, embeddingSize, chatTemplate, bosToken, eosToken } = info;
     return {
-      ...{ ...told, contextTokens, embeddingSize, slots },
+      ...{ ...told, contextTokens, embeddingSize, slots: info.slots * (engine?.all.length ?? 1) },
       ...(chatTemplate !== undefined && { chatTemplate }),
       ...(bosToken !== undefined && { beginText: bosToken }),
       ...(eosToken !== undefined && { endText: eosToken }),

@@ -35,7 +35,7 @@ export function memoryBudget(
   if (config.memory !== "auto") return readSize(config.memory) ?? 0;
   const needed = models.map((model) => {
     const own = settingsOf(config, [model.id, ...model.aliases]);
-    return engineBytes(model, own) + embedderBytes(model);
+    return own.replicas * engineBytes(model, own) + embedderBytes(model);
   });
   return Math.max(
     SHARE * freeBytes(),

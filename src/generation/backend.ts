@@ -97,6 +97,13 @@ export type Residence = {
   readonly isPinned?: boolean;
 };
 
+/** The processes of a model that has several, each of which could answer alone. */
+export type Replicas = {
+  readonly states: () => readonly BackendState[];
+  /** Calls `listener` after each change of one's state, until the function that it returns is called. */
+  readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
+};
+
 /** Another server, behind a backend. */
 type UpstreamPlace = {
   /** Its name in the settings. */
@@ -129,6 +136,8 @@ export type Backend = {
   readonly comesAndGoes?: () => boolean;
   /** Calls `listener` after each change of the state, until the function that it returns is called. */
   readonly onStateChange?: (listener: (state: BackendState) => void) => () => void;
+  /** Absent if there is only one process, or it is another server's. */
+  readonly replicas?: Replicas;
   /** Undefined if unknown. */
   readonly workload: () => Workload | undefined;
   /** Absent if nothing is counted here, such as for a route. */

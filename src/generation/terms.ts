@@ -45,6 +45,8 @@ export type Terms = {
   readonly isWarmUp?: boolean;
   /** Called when an engine that can pause the request has accepted it. Set by the queue. */
   readonly onTaken?: (hold: Hold) => void;
+  /** Which of the model's replicas answers it; absent if there is only one. Set by the queue. */
+  readonly place?: number;
 };
 
 /** Whose turns a request takes in a queue. */

@@ -30,6 +30,12 @@ export type LoadControlOptions = {
   readonly random?: () => number;
 };
 
+/** The functions around a queue. */
+export type Around = {
+  /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. @param place as of `Job.onTurn` */
+  readonly price?: (request: GenerationRequest, place?: number) => Promise<PromptPrice>;
+} & Used;
+
 type QueueOptions = {
   /** Sequences that the engine runs at once. */
   readonly slots: number;
@@ -41,11 +47,9 @@ type QueueOptions = {
   readonly isReady?: () => boolean;
   /** The context size of one request, in tokens; undefined until the model has loaded. */
   readonly contextTokens?: () => number | undefined;
-  /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. */
-  readonly price?: (request: GenerationRequest) => Promise<PromptPrice>;
   /** For a model that is not in memory all the time. */
   readonly absence?: Absence;
-} & Used;
+} & Around;
 
 /** What is told of each request in progress. */
 type Used = {
@@ -54,7 +58,7 @@ type Used = {
 };
 
 /** One model's queue, in two layers. */
-type QueueLayers = {
+export type QueueLayers = {
   /** The outermost layer of the model. */
   readonly gate: Layer;
   /** The innermost layer, around its engine. */
@@ -79,6 +83,8 @@ type EmbeddingLayers = {
 /** Load control over all models of a gateway. */
 export type LoadControl = {
   queueFor(options: QueueOptions): QueueLayers;
+  /** As `queueFor`, around a queue of another make. */
+  layersFor(open: (clock: Clock) => ModelQueue, around: Around): QueueLayers;
   embeddingQueueFor(options: Pick<ItemTurnsOptions, "isReady" | "readyInMs"> & Used): EmbeddingLayers;
   /** Whether any request is in progress, over all models. */
   readonly attendance: Attendance;
@@ -153,36 +159,44 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
     };
   }
 
+  function layersFor(open: (clock: Clock) => ModelQueue, { price, use }: Around): QueueLayers {
+    const own = boundOf(models);
+    const presence = presenceOfOne(use);
+    const queue = open(clock);
+    return {
+      gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, presence),
+      look: queue.look,
+      refuseWaiting: queue.refuseWaiting,
+      turns: takeTurns({ queue, clock, price }),
+      counts: () => queue.counts,
+      idle: presence.idle,
+      workload() {
+        const { waiting, running } = queue.counts;
+        return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
+      },
+      predictMs(request) {
+        const { choices, maxTokens, terms = OWN_TERMS } = request;
+        const { priority } = terms;
+        return queue.predictMs({
+          tenant: sharerOf(terms),
+          priority,
+          size: sizeOfPrompt(request),
+          choices,
+          maxTokens,
+        });
+      },
+    };
+  }
+
   return {
     attendance,
-    queueFor({ slots, minSlots, targetItlMs, isReady, contextTokens, price, absence, use }) {
-      const own = boundOf(models);
-      const presence = presenceOfOne(use);
-      const queue = createModelQueue({ clock, slots, minSlots, targetItlMs, isReady, contextTokens, absence });
-      return {
-        gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, presence),
-        look: queue.look,
-        refuseWaiting: queue.refuseWaiting,
-        turns: takeTurns({ queue, clock, price }),
-        counts: () => queue.counts,
-        idle: presence.idle,
-        workload() {
-          const { waiting, running } = queue.counts;
-          return { waiting, running, firstTokenMs: queue.predictMs(SHORT_REQUEST) };
-        },
-        predictMs(request) {
-          const { choices, maxTokens, terms = OWN_TERMS } = request;
-          const { priority } = terms;
-          return queue.predictMs({
-            tenant: sharerOf(terms),
-            priority,
-            size: sizeOfPrompt(request),
-            choices,
-            maxTokens,
-          });
-        },
-      };
+    queueFor({ price, use, ...own }) {
+      return layersFor((given) => createModelQueue({ clock: given, ...own }), {
+        ...(price && { price }),
+        ...(use && { use }),
+      });
     },
+    layersFor,
     embeddingQueueFor({ isReady, readyInMs, use }) {
       // Counts one more model, so that a list of documents leaves room for generations.
       const own = boundOf(() => models() + 1);

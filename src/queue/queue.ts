@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { createFairQueue } from "../fairness/fair-queue.ts";
+import type { PromptPrice } from "../generation/model.ts";
 import type { Priority } from "../generation/terms.ts";
 import { createAsides } from "./asides.ts";
 import { createHeldSlots } from "./held-slots.ts";
@@ -19,6 +20,8 @@ export type ModelQueue = {
    * speeds were measured, so that no request is refused on a guess.
    */
   predictMs(job: Demand & { readonly priority: Priority }, more?: number): number;
+  /** The same to compare queues of one model: guessed where nothing was measured. @param heldShare the share of the prompt that needs no evaluation, from 0 to 1 */
+  guessMs(job: Demand & { readonly priority: Priority }, heldShare: number): number;
   tokensOf(size: PromptSize): number;
   /** Whether a slot is free and no request waits for one. */
   readonly isIdle: boolean;
@@ -253,6 +256,21 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     });
   }
 
+  function knownOf({ size }: Demand, heldShare: number): PromptPrice {
+    const promptTokens = pricing.tokensOf(size);
+    return { promptTokens, cachedTokens: Math.floor(promptTokens * heldShare) };
+  }
+
+  /** The likely time to the first token of a job that arrives now, once the model is there. */
+  function expectMs(job: Demand & { readonly priority: Priority }, more: number, known?: PromptPrice): number {
+    const { prefillMs, slotMs } = pricing.expect(job, limiter.limit, known);
+    if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return prefillMs;
+    const { entries, work } = queue.aheadOfNext(job, { entries: more, work: more * slotMs });
+    // Those of class batch yield at once.
+    if (entries === 0 && job.priority !== "batch" && running.yielding() !== undefined) return prefillMs;
+    return waitMs(job, work, slotMs) + prefillMs;
+  }
+
   function expire(task: Task): void {
     const { job, arrivedMs } = task;
     const retryAfterMs = absence.readyInMs() + waitMs(job, ahead(task).work, pricing.expect(job, limiter.limit).slotMs);
@@ -295,6 +313,10 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const leaseNow = () => (task.state === "running" ? task.lease : undefined);
     return {
       leave: () => leave(task),
+      guessMs(heldShare) {
+        const { prefillMs, slotMs } = pricing.expect(task.job, limiter.limit, knownOf(task.job, heldShare));
+        return absence.readyInMs() + waitMs(task.job, ahead(task).work, slotMs) + prefillMs;
+      },
       started(prompt) {
         if (task.state === "running") task.meter?.started(prompt);
       },
@@ -342,14 +364,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     },
     predictMs(job, more = 0) {
       const awayMs = absence.isPredictable() ? absence.readyInMs() : 0;
-      if (!pricing.speeds.isKnown) return awayMs;
-      const { prefillMs, slotMs } = pricing.expect(job, limiter.limit);
-      if (more === 0 && waitingCount() === 0 && slots.hasRoom(job.tenant, job.choices)) return awayMs + prefillMs;
-      const { entries, work } = queue.aheadOfNext(job, { entries: more, work: more * slotMs });
-      // Those of class batch yield at once.
-      if (entries === 0 && job.priority !== "batch" && running.yielding() !== undefined) return awayMs + prefillMs;
-      return awayMs + waitMs(job, work, slotMs) + prefillMs;
+      return pricing.speeds.isKnown ? awayMs + expectMs(job, more) : awayMs;
     },
+    guessMs: (job, heldShare) => absence.readyInMs() + expectMs(job, 0, knownOf(job, heldShare)),
     look() {
       if (!absence.isAway()) serve();
       else if (waitingCount() > 0) absence.call();

@@ -4,6 +4,7 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { type Hold, OWN_TERMS, sharerOf } from "../generation/terms.ts";
+import { piecesOf } from "./prompt-pieces.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import type { ModelQueue } from "./queue.ts";
 import type { JobHandle } from "./task.ts";
@@ -12,7 +13,7 @@ export type TakeTurnsOptions = {
   readonly queue: ModelQueue;
   readonly clock: Clock;
   /** Asks the engine for the size of a prompt, and how much of it is cached. Called for requests that must wait. */
-  readonly price?: ((request: GenerationRequest) => Promise<PromptPrice>) | undefined;
+  readonly price?: ((request: GenerationRequest, place?: number) => Promise<PromptPrice>) | undefined;
 };
 
 type Result = IteratorResult<GenerationEvent, undefined>;
@@ -60,9 +61,11 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
         isFirst: terms.isReturning,
         isWarmUp: terms.isWarmUp,
         ...{ size: sizeOfPrompt(request), choices: request.choices, maxTokens: request.maxTokens },
-        onTurn() {
+        pieces: () => piecesOf(request),
+        onTurn(place) {
           try {
-            events = next({ ...request, terms: { ...terms, onTaken } })[Symbol.asyncIterator]();
+            const given = { ...terms, onTaken, ...(place !== undefined && { place }) };
+            events = next({ ...request, terms: given })[Symbol.asyncIterator]();
             turn.resolve();
           } catch (error) {
             leave();
@@ -73,7 +76,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
           leave();
           turn.reject(error);
         },
-        askPrice: price && (() => price(request)),
+        askPrice: price && ((place) => price(request, place)),
         isStalled: () => restingMs !== undefined && clock.now() - restingMs > STALLED_MS,
       });
       // The request ended before `arrive` returned.

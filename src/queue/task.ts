@@ -4,6 +4,7 @@ import type { WaitNews } from "../generation/news.ts";
 import type { Hold, Priority } from "../generation/terms.ts";
 import type { Lease } from "./held-slots.ts";
 import type { Demand, RunMeter } from "./price.ts";
+import type { Piece } from "./prompt-pieces.ts";
 import type { Waiting } from "./waits.ts";
 
 /** A request that waits for its turn. */
@@ -15,13 +16,18 @@ export type Job = Demand & {
   readonly isFirst?: boolean | undefined;
   /** Whether it is the warm-up: its tenant then doesn't count as active, so others need not leave room for it. */
   readonly isWarmUp?: boolean | undefined;
-  /** Its turn has come. Called at most once, from within `arrive` if there is room at once. */
-  readonly onTurn: () => void;
+  /** Its prompt in pieces; asked for only where several replicas may take it. */
+  readonly pieces?: (() => readonly Piece[]) | undefined;
+  /**
+   * Its turn has come. Called at most once, from within `arrive` if there is room at once.
+   * @param place the replica that takes it, where there are several
+   */
+  readonly onTurn: (place?: number) => void;
   /** It has waited as long as it may, or the engine says that it can never be answered. It is no longer in the queue. */
   readonly onRefused: (error: unknown) => void;
   readonly onWait?: ((news: WaitNews) => void) | undefined;
   /** Asks the engine for the prompt's size; called if the job must wait. */
-  readonly askPrice?: (() => Promise<PromptPrice>) | undefined;
+  readonly askPrice?: ((place?: number) => Promise<PromptPrice>) | undefined;
   /** Whether the reader has taken nothing for long, so the engine may have finished already. Called while others wait. */
   readonly isStalled?: (() => boolean) | undefined;
 };
@@ -30,6 +36,8 @@ export type Job = Demand & {
 export type JobHandle = {
   /** Ends it in any state: it leaves the queue, or its slots are free. May be called again. */
   leave(): void;
+  /** While it waits: in how many ms its first token is likely, guessed where nothing was measured. @param heldShare as of `ModelQueue.guessMs` */
+  guessMs(heldShare: number): number;
   /** The engine has begun. @param prompt undefined if its size is not known yet */
   started(prompt: PromptPrice | undefined): void;
   /** The engine can set it aside for others that wait. */

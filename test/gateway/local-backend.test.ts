@@ -16,7 +16,7 @@ it("is asked to load a model by somebody, so work that waits for an idle gateway
   const load = createLoadControl({ maxPending: 8, maxPendingTokens: 1_000, maxWaitMs: 1_000, models: () => 1 });
   const backend = await createLocalBackend(model, {
     ...{ config: configSchema.parse({ model: [] }), load, version: "1.2.3" },
-    processes: { engine: undefined, embedder: embedder as unknown as ModelProcesses["embedder"] },
+    processes: { engines: [], embedder: embedder as unknown as ModelProcesses["embedder"] },
   });
   const never = new AbortController().signal;
   const undisturbed = await load.attendance.quiet(0, never);

@@ -23,10 +23,17 @@ export type Memory = { readonly totalBytes: number; readonly availableBytes: num
 /** Estimates the memory of these models with these settings. */
 export function estimateMemory(models: readonly LocalModel[], config: Config): MemoryEstimate {
   const served = describeModels(models, config);
-  const each = models.map((model, index) => ({
-    id: model.id,
-    ...estimateModelMemory(model, served[index] ?? { slots: 0, contextTokens: 0 }),
-  }));
+  const each = models.map((model, index) => {
+    const { replicas = 1, ...size } = served[index] ?? { slots: 0, contextTokens: 0 };
+    const { fileBytes, slotBytes, processBytes } = estimateModelMemory(model, size);
+    return {
+      id: model.id,
+      // The system maps a file once.
+      fileBytes,
+      slotBytes: slotBytes && replicas * slotBytes,
+      processBytes: replicas * processBytes,
+    };
+  });
   return {
     fileBytes: sum(each.map(({ fileBytes }) => fileBytes)),
     slotBytes: sum(each.map(({ slotBytes = 0 }) => slotBytes)),

@@ -47,8 +47,9 @@ export function checkOnDemand(
   if (onDemand.length === 0 && config.memory === "auto") return [];
   const budgetBytes = memoryBudget(config, loaded, () => availableBytes);
   const needs = (model: LocalModel) => engineBytes(model, settingsOf(config, namesOf(model)));
+  const needsAll = (model: LocalModel) => settingsOf(config, namesOf(model)).replicas * needs(model);
   const isPinned = (model: LocalModel) => settingsOf(config, namesOf(model)).pin === "on";
-  const pinnedBytes = sum(loaded.filter(isPinned).map(needs));
+  const pinnedBytes = sum(loaded.filter(isPinned).map(needsAll));
   const may = `models may take ${formatBytes(budgetBytes)}${pinnedBytes === 0 ? "" : `, of which pinned ones hold ${formatBytes(pinnedBytes)}`}`;
   const isTooLarge = (model: LocalModel) => needs(model) + (isPinned(model) ? 0 : pinnedBytes) > budgetBytes;
   const misfits = [...loaded, ...onDemand].filter(isTooLarge);
@@ -59,14 +60,14 @@ export function checkOnDemand(
     // The gateway ends where a model of the start can't be loaded.
     return [loaded.some(isTooLarge) ? problem("memory", message, advice) : warning("memory", message, advice)];
   }
-  const atStart = sum(loaded.map(needs));
+  const atStart = sum(loaded.map(needsAll));
   if (atStart > budgetBytes) {
     const message = `the models of --model need about ${formatBytes(atStart)} together, and ${may}: they put each other out`;
     return [warning("memory", message, "Raise --memory, or name some of them in --on-demand instead.")];
   }
   if (onDemand.length === 0) return [];
   const count = `${onDemand.length} ${onDemand.length === 1 ? "model" : "models"}`;
-  return [good("on demand", `${count}, about ${formatBytes(sum(onDemand.map(needs)))} together; ${may}`)];
+  return [good("on demand", `${count}, about ${formatBytes(sum(onDemand.map(needsAll)))} together; ${may}`)];
 }
 
 function namesOf({ id, aliases }: LocalModel): readonly string[] {

@@ -88,8 +88,8 @@ function checkRoutes({ routes, aliases, upstreams }: Config, models: readonly Na
   }
 }
 
-function checkPending({ slots, maxPending, model }: Config): readonly Check[] {
-  const places = slots * new Set(model).size;
+function checkPending({ slots, replicas, maxPending, model }: Config): readonly Check[] {
+  const places = slots * replicas * new Set(model).size;
   if (maxPending >= places) return [];
   const message = `--max-pending ${maxPending} allows fewer requests than there are slots (${places}): some slots stay empty`;
   return [warning("slots", message, `Start with --max-pending ${places} or more, or with fewer --slots.`)];

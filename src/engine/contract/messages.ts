@@ -21,6 +21,8 @@ export type EngineOptions = {
   readonly contextTokens: number | "auto";
   /** The maximum; `auto` is one for each core that llama.cpp counts for arithmetic. */
   readonly threads: number | "auto";
+  /** The share of the processor's cores that `auto` counts, where others of its kind use the rest; 1 if absent. */
+  readonly coreShare?: number;
   readonly gpu: GpuChoice;
   readonly flashAttention: FlashAttentionChoice;
   /** Prompts are cut at multiples of this. */

@@ -65,7 +65,8 @@ export async function loadModel(options: EngineOptions, log: Log): Promise<Loade
   const contextTokens =
     options.contextTokens === "auto" ? Math.min(model.trainContextSize, AUTO_CONTEXT_TOKENS) : options.contextTokens;
   // The binding's default is at least 4. Measured: prefill with 4 threads on 2 cores is 30 times slower.
-  const threads = options.threads === "auto" ? llama.cpuMathCores : options.threads;
+  const cores = Math.max(1, Math.floor(llama.cpuMathCores * (options.coreShare ?? 1)));
+  const threads = options.threads === "auto" ? cores : options.threads;
   const loneChunks = mayJoinChunks(options.prefillChunkTokens)
     ? llama.gpu === false
       ? LONE_CHUNKS_CPU

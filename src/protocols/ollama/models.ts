@@ -27,15 +27,17 @@ const NEVER = "2318-01-01T00:00:00.000Z";
  *
  * @param nowMs in Unix ms
  */
-export function encodeRunning(model: OllamaModel & Pick<Backend, "residence">, nowMs: number) {
+export function encodeRunning(model: OllamaModel & Pick<Backend, "residence" | "replicas">, nowMs: number) {
   const { memoryBytes, unloadInMs, isPinned } = model.residence?.() ?? {};
   const named = encodeNamed(model);
+  const states = model.replicas?.states();
   return {
     ...named,
     size: memoryBytes ?? named.size,
     size_vram: 0,
     expires_at: unloadInMs === undefined ? NEVER : new Date(nowMs + unloadInMs).toISOString(),
     ...(isPinned === true && { pinned: true }),
+    ...(states && { replicas: { ready: states.filter((state) => state === "ready").length, all: states.length } }),
     context_length: model.details().contextTokens,
   };
 }

@@ -167,6 +167,7 @@ export const ollamaRunning = z.object({
     z.object({
       ...{ ...listed, context_length: count.optional(), expires_at: z.iso.datetime(), size_vram: count },
       pinned: z.literal(true).optional(),
+      replicas: z.object({ ready: count, all: count }).optional(),
     }),
   ),
 });

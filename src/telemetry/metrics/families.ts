@@ -129,6 +129,12 @@ export const SLUICE = {
     help: "1 for the state that a model is in",
     labels: ["model", "state"],
   },
+  replicas: {
+    name: "sluice_model_replicas",
+    type: "gauge",
+    help: "Processes of a model that has several, by their state",
+    labels: ["model", "state"],
+  },
   restarts: {
     name: "sluice_engine_restarts_total",
     type: "counter",

@@ -4,7 +4,10 @@ import type { Family, Metrics } from "./registry.ts";
 
 /** The models that are served, as far as gauges need them. */
 export type Models = {
-  readonly list: () => readonly Pick<Backend, "id" | "state" | "occupancy" | "upstream" | "onStateChange">[];
+  readonly list: () => readonly Pick<
+    Backend,
+    "id" | "state" | "occupancy" | "upstream" | "onStateChange" | "replicas"
+  >[];
   readonly onChange: (listener: () => void) => () => void;
 };
 
@@ -14,16 +17,22 @@ const BLOCK_TOKENS = 16;
 /** What is set anew each time. */
 const GAUGES: readonly Family[] = [
   ...[SLUICE.waiting, SLUICE.running, SLUICE.slots, SLUICE.heldTokens, SLUICE.roomTokens, SLUICE.predictedWait],
-  ...[SLUICE.state, SLUICE.upstreamUp],
+  ...[SLUICE.state, SLUICE.replicas, SLUICE.upstreamUp],
   ...[VLLM.waiting, VLLM.running, VLLM.usage, VLLM.formerUsage, VLLM.cacheConfig],
 ];
 
 /** Sets the gauges of models by what this gateway has in hand. Nobody else is asked: two gateways in front of each other would never end. */
 export function readModels(metrics: Metrics, { list }: Models): void {
   for (const gauge of GAUGES) metrics.clear(gauge);
-  for (const { id, state, occupancy, upstream } of list()) {
+  for (const { id, state, occupancy, upstream, replicas } of list()) {
     const now = state();
     for (const each of BACKEND_STATES) metrics.value(SLUICE.state, id, each).set(each === now ? 1 : 0);
+    if (replicas !== undefined) {
+      const states = replicas.states();
+      for (const each of BACKEND_STATES) {
+        metrics.value(SLUICE.replicas, id, each).set(states.filter((state) => state === each).length);
+      }
+    }
     if (upstream !== undefined) metrics.value(SLUICE.upstreamUp, upstream.name).set(now === "ready" ? 1 : 0);
     if (occupancy === undefined) continue;
     const { waiting, running, slots, kv, firstTokenMs } = occupancy();
@@ -61,7 +70,9 @@ export function countRestarts(metrics: Metrics, models: Models): () => void {
       stop();
       stops.delete(id);
     }
-    for (const { id, upstream, onStateChange } of served.values()) {
+    for (const { id, upstream, replicas, ...model } of served.values()) {
+      // The model goes on while one of its replicas is started again.
+      const onStateChange = replicas?.onStateChange ?? model.onStateChange;
       if (upstream !== undefined || stops.has(id) || onStateChange === undefined) continue;
       const restarts = metrics.value(SLUICE.restarts, id);
       stops.set(
