@@ -397,6 +397,26 @@ export const configSchema = z.strictObject({
     .describe(
       "host name that clients may use for a gateway without keys, besides its own address, or * for any; may be repeated",
     ),
+  resumeGraceMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(30_000)
+    .describe(
+      "how long the work for a stream goes on while nobody reads it, if its client asked for that with `sluice-resume: 1`, in ms",
+    ),
+  resumeKeepMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(300_000)
+    .describe("how long such a stream can be taken up after its end, in ms"),
+  resumeBytes: z
+    .int()
+    .min(0)
+    .max(1_099_511_627_776)
+    .default(64 * 1024 ** 2)
+    .describe("maximum memory for streams that can be taken up, in bytes; 0 keeps none"),
   watchSettings: z
     .boolean()
     .default(false)

@@ -8,6 +8,7 @@ import type { HttpEnv } from "../http/context.ts";
 import type { Reload } from "../http/reload.ts";
 import { type Kept, standInFront } from "../http/repeats/lane.ts";
 import { createBackgroundRuns } from "../http/responses/background.ts";
+import { createStreamsDoor } from "../http/streams/door.ts";
 import type { Access } from "../keys/access.ts";
 import { outputLifeOf } from "../protocols/batches/batch.ts";
 import { createDepartures } from "./departures.ts";
@@ -34,6 +35,8 @@ export type Gateway = {
   leave(): void;
   /** Stops the batches at once; the next gateway goes on with them. */
   leaveBatches(): Promise<void>;
+  /** Nobody can come back to a stream from now on, so work without a reader ends. */
+  leaveStreams(): void;
   /** Resolves when no background work is left. */
   settled(): Promise<void>;
   /** Stops the engines. Running requests fail with `EngineUnavailableError`. */
@@ -63,15 +66,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   warmUp = warmPresets({ ...parts, models, generate: layers.generate, keys: access.keys, logger });
   if (config.warmPresets) warmWhenReady(models, warmUp);
   const runs = createBackgroundRuns();
+  const streams = createStreamsDoor(config);
   const departures = createDepartures();
   const batches = openGatewayBatches(options, parts, (keyId) => requestAs(app, { keyId, priority: "batch" }));
-  const life = createLife({ ...parts, ...layers, departures, runs, batches, warmUp });
+  const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp });
   const reload = openReload(options, { ...parts, ...layers, departures, life });
   const { noteAnswer, traceOf, writeMetrics } = parts.observers;
   const app = createApp({
     ...{ generate: layers.generate, embed: layers.embed, models, library: parts.library, presets: parts.presets },
     settings: options.hosts === undefined ? config : { ...config, hosts: options.hosts },
-    ...{ state: parts.state, files: parts.files.open, batches, runs, access, warmUp },
+    ...{ state: parts.state, files: parts.files.open, batches, runs, streams, access, warmUp },
     ...(reload && { reload }),
     ...(parts.cache.control && { cache: parts.cache.control }),
     gatewayId: parts.gatewayId,
@@ -82,7 +86,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     ...{ app, front: openFront(options, parts, layers), access, observe: watch.listen },
     ...(reload && { reload }),
-    ...{ start: life.start, leave: life.leave, settled: runs.settled, leaveBatches: batches.stop, stop: life.stop },
+    ...{
+      start: life.start,
+      leave: life.leave,
+      leaveBatches: batches.stop,
+      leaveStreams: streams.leave,
+      stop: life.stop,
+    },
+    settled: async () => void (await Promise.all([runs.settled(), streams.settled()])),
   };
 }
 

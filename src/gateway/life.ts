@@ -1,5 +1,6 @@
 import type { Batches } from "../batch/open.ts";
 import type { BackgroundRuns } from "../http/responses/background.ts";
+import type { StreamsDoor } from "../http/streams/door.ts";
 import type { Departures } from "./departures.ts";
 import type { Layers } from "./layers.ts";
 import type { Parts } from "./parts.ts";
@@ -25,12 +26,13 @@ export type LifeParts = Pick<
   Pick<Layers, "shadow"> & {
     readonly departures: Departures;
     readonly runs: BackgroundRuns;
+    readonly streams: StreamsDoor;
     readonly batches: Batches;
     readonly warmUp: WarmPresets;
   };
 
 export function createLife(parts: LifeParts): Life {
-  const { locals, upstreams, directory, batches, shadow, warmUp, runs, departures } = parts;
+  const { locals, upstreams, directory, batches, shadow, warmUp, runs, streams, departures } = parts;
   const { cache, observers, access, redis, files, state, presets } = parts;
   let isLeaving = false;
   let starting = Promise.resolve();
@@ -41,7 +43,8 @@ export function createLife(parts: LifeParts): Life {
     await batches.stop();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams()?.close()]);
     // Without engines they have failed by now, and that is stored.
-    await runs.settled();
+    await Promise.all([runs.settled(), streams.settled()]);
+    streams.close();
     await Promise.all([cache.save(), cache.settled(), observers.close()]);
     access.flush();
     redis?.close();

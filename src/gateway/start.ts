@@ -51,6 +51,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       gateway.leave();
       if (delayMs > 0) await setTimeout(delayMs);
       const closed = drain();
+      gateway.leaveStreams();
       await gateway.leaveBatches();
       await settledWithin(
         closed.then(() => gateway.settled()),

@@ -11,6 +11,7 @@ import { eventStreamResponse, type Framing } from "./event-stream.ts";
 import type { ClientGeneration } from "./generation.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { quoteTarget } from "./route-header.ts";
+import type { Hold } from "./streams/door.ts";
 
 /**
  * Runs `respond`, which answers with `generation`. A client that left meanwhile gets a 499, which only the log sees. What is thrown is put
@@ -45,6 +46,8 @@ export type StreamedAnswer = {
   readonly framing: Framing;
   /** Puts an error of the generation in the protocol's words; as it is unless given. */
   readonly explain?: (error: unknown) => unknown;
+  /** Undefined if nobody can take the stream up. */
+  readonly hold?: Hold | undefined;
 };
 
 /**
@@ -53,7 +56,7 @@ export type StreamedAnswer = {
  * of an error in mid-stream, and of a client that left.
  */
 export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer): Promise<Response> {
-  const { generation, encoder, tally, logger, framing, explain = asItIs } = answer;
+  const { generation, encoder, tally, logger, framing, hold, explain = asItIs } = answer;
   const facts = c.get("facts");
   const requestId = c.get("requestId");
   facts.tokens = tally.counts;
@@ -63,6 +66,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     heartbeat.stop();
     throw error;
   });
+  const outlet = hold === undefined ? cutThroughOf(c) : await hold.outlet(c, framing);
   const { promise, resolve } = Promise.withResolvers<void>();
   facts.bodySent = promise;
 
@@ -73,7 +77,8 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     heartbeat,
     encoder,
     framing,
-    outlet: cutThroughOf(c),
+    outlet,
+    isKept: hold !== undefined,
     takeComment() {
       const { continuedBy } = facts;
       if (continuedBy === undefined) return undefined;

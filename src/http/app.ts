@@ -40,6 +40,7 @@ import {
   type RouteDeps,
   routes,
 } from "./routes.ts";
+import { createStreamsDoor, type StreamsDoor } from "./streams/door.ts";
 import type { TraceOf } from "./trace.ts";
 
 export type AppSettings = {
@@ -80,6 +81,8 @@ export type AppDeps = {
   readonly batches?: Pick<Batches, "wake" | "look" | "live">;
   /** The responses that run without their clients. */
   readonly runs?: BackgroundRuns;
+  /** The streams that can be taken up; kept for half a minute, in 64 MiB, if absent. */
+  readonly streams?: StreamsDoor;
   /** Who may ask, for how much; without it everybody, for everything. */
   readonly access?: Access;
   /** Stored answers, for who may look after them. */
@@ -107,6 +110,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 const NO_BATCHES = { wake() {}, look() {}, live: () => undefined };
 
+const STREAM_LIMITS = { resumeGraceMs: 30_000, resumeKeepMs: 30_000, resumeBytes: 64 * 1024 ** 2 };
+
 const UNSHARED_FILES = { stateFile: ":memory:", maxFileBytes: 1024 ** 3, maxTenantBytes: 1024 ** 3 };
 
 /**
@@ -124,6 +129,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     settings,
     state,
     runs = createBackgroundRuns(),
+    streams = createStreamsDoor(STREAM_LIMITS),
     access,
     cache,
     warmUp,
@@ -159,7 +165,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const { maxBodyBytes, corsOrigins, maxRememberedBytes } = settings;
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
-    ...{ generate, embed, models, presets, openPreset, state, runs, access, cache, warmUp, logger, now },
+    ...{ generate, embed, models, presets, openPreset, state, runs, streams, access, cache, warmUp, logger, now },
     ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
     reload: deps.reload,

@@ -11,6 +11,7 @@ import {
   VERSION_HEADER,
 } from "./answer-headers.ts";
 import { isKnownOrigin } from "./cross-site.ts";
+import { RESUME_HEADER } from "./streams/asked.ts";
 
 /** The headers of an answer that a script in a browser may read, besides those that it may always read. */
 const EXPOSED_HEADERS = [
@@ -33,6 +34,7 @@ const EXPOSED_HEADERS = [
   AGE_HEADER,
   TOOLS_DROPPED_HEADER,
   SCHEMA_DROPPED_HEADER,
+  RESUME_HEADER,
 ].join(",");
 
 const ALLOWED_METHODS = "GET,HEAD,POST,DELETE,OPTIONS";

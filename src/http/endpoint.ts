@@ -26,6 +26,8 @@ import { type Conversation, type OpenPreset, type PresetUse, refusePreset } from
 import { failureOf, recorderOf } from "./repeats/candidates.ts";
 import type { Marks } from "./repeats/template.ts";
 import { sessionNamed } from "./session.ts";
+import { readPlace } from "./streams/asked.ts";
+import type { StreamsDoor } from "./streams/door.ts";
 import { makeTerms } from "./terms.ts";
 
 /** What every endpoint's requests say. */
@@ -114,6 +116,7 @@ export type EndpointDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
   readonly openPreset: OpenPreset;
+  readonly streams: StreamsDoor;
   readonly logger: Logger;
   /** The time in Unix ms. */
   readonly now: () => number;
@@ -122,17 +125,19 @@ export type EndpointDeps = {
 /** Answers the calls of an endpoint, whole and streamed: from the request's body to the last byte. */
 export function answerCalls<Request extends Asked, Order extends Ordered>(
   endpoint: Endpoint<Request, Order>,
-  { models, openPreset, logger, generate }: Pick<EndpointDeps, "models" | "openPreset" | "logger" | "generate">,
+  { models, openPreset, streams, logger, generate }: Omit<EndpointDeps, "now">,
 ): Handler<HttpEnv> {
   const { conversation, framing = SERVER_SENT_EVENTS, passing } = endpoint;
   return async (c) => {
     // Taken before the body is read: reading a chunked body puts another Request in its place.
     const connection = c.req.raw.signal;
     const read = await readJsonText(c);
+    const place = readPlace(c);
+    if (place !== undefined) return streams.read(c, place);
     const passage = passing && findPassage(c, models, passing, read);
     const failure = failureOf(c);
     if (passing !== undefined && passage !== undefined && failure === undefined) {
-      return passOn(c, passing, passage, { generate, models, logger, connection });
+      return passOn(c, passing, passage, { generate, models, logger, streams, connection });
     }
     const json = read.value;
     if (conversation === undefined) refusePreset(json);
@@ -156,9 +161,11 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
 
     const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
     const tally = createTally(answering.choices, costsIn(models, model.id));
-    const observe = noteNews(c, tally, hearAlso(answering.onNews, recorderFor(c, model, answering)));
+    const hold = request.stream && isAwaited ? streams.hold(c, connection) : undefined;
+    const recorder = hold === undefined ? recorderFor(c, model, answering) : undefined;
+    const observe = noteNews(c, tally, hearAlso(answering.onNews, recorder));
     const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
-    const wanted = isAwaited ? connection : new AbortController().signal;
+    const wanted = isAwaited ? (hold?.signal ?? connection) : new AbortController().signal;
     const started = startGeneration(failure === undefined ? answering.generate : () => fail(failure), sent, wanted);
     if ("respond" in answering) return answering.respond(started, sent, tally);
     const { explain = (error: unknown) => atPlaces(error, places) } = answering;
@@ -172,6 +179,7 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
             logger,
             explain,
             framing,
+            hold,
           })
         : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
     return answerClient(c, generation, respond, explain);

@@ -9,6 +9,10 @@ export type Framing = {
   readonly headers: Readonly<Record<string, string>>;
   /** Words that no client takes for an event; `""` where there is no place for such. */
   readonly comment: (words: string) => string;
+  /** What each event ends with. */
+  readonly mark: string;
+  /** Whether an event can have an id. */
+  readonly hasIds: boolean;
 };
 
 export type EventStreamOptions = {
@@ -30,6 +34,8 @@ export type EventStreamOptions = {
   readonly onEnd: () => void;
   /** A shorter way to the client than a web stream, if there is one. */
   readonly outlet?: Outlet | undefined;
+  /** Whether the outlet must have it, however short it is; false if absent. */
+  readonly isKept?: boolean;
 };
 
 /** Takes a stream past the web's streams (`cut-through.ts`). */
@@ -67,16 +73,20 @@ export const SERVER_SENT_EVENTS: Framing = {
   headers: EVENT_STREAM_HEADERS,
   // https://html.spec.whatwg.org/multipage/server-sent-events.html: a line that begins with a colon.
   comment: (words) => `: ${words}\n\n`,
+  mark: "\n\n",
+  hasIds: true,
 };
 
 /** A line of JSON for each piece, as Ollama streams. Its clients read every line, so there is nothing between them. */
 export const JSON_LINES: Framing = {
   headers: { ...EVENT_STREAM_HEADERS, "content-type": "application/x-ndjson" },
   comment: () => "",
+  mark: "\n",
+  hasIds: false,
 };
 
 /** Frames to be sent, and whether they are the last ones. */
-type Piece = { readonly frames: string; readonly isLast: boolean };
+export type Piece = { readonly frames: string; readonly isLast: boolean };
 
 /**
  * A generation as a response that streams. It is pulled: an event is taken from the generation only when the connection can
@@ -85,7 +95,7 @@ type Piece = { readonly frames: string; readonly isLast: boolean };
  * once is a body of one piece. Rejects where the client has left before there is a body.
  */
 export async function eventStreamResponse(options: EventStreamOptions): Promise<Response> {
-  const { generation, encoder, framing, heartbeat, comesAtOnce = () => false } = options;
+  const { generation, encoder, framing, heartbeat, comesAtOnce = () => false, isKept = false } = options;
   let begun = false;
   let opened = false;
   let ended = false;
@@ -140,7 +150,7 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
     }
   }
 
-  let ahead = comesAtOnce() && options.beat === undefined ? await take() : undefined;
+  let ahead = comesAtOnce() && options.beat === undefined && !isKept ? await take() : undefined;
   if (ahead?.isLast === true) {
     end();
     return new Response(ahead.frames, { headers: framing.headers });
@@ -166,7 +176,7 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
 }
 
 /** The way that every server and every app around this one can take. */
-const WEB_STREAM: Outlet = {
+export const WEB_STREAM: Outlet = {
   accept(stream) {
     const body = new ReadableStream<Uint8Array>(
       {

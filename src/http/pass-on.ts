@@ -19,6 +19,7 @@ import { SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { noteNews, startGeneration } from "./generation.ts";
 import { chooseModel, costsIn, namedByTarget } from "./model.ts";
 import { sessionNamed } from "./session.ts";
+import type { StreamsDoor } from "./streams/door.ts";
 import { makeTerms } from "./terms.ts";
 
 type Body = Readonly<Record<string, unknown>>;
@@ -65,6 +66,7 @@ export type PassDeps = {
   readonly generate: Generate;
   readonly models: ModelDirectory;
   readonly logger: Logger;
+  readonly streams: StreamsDoor;
   readonly connection: AbortSignal;
 };
 
@@ -73,7 +75,7 @@ export async function passOn(
   c: Context<HttpEnv>,
   endpoint: PassingEndpoint,
   { body, text, peeked, model }: Passage,
-  { generate, models, logger, connection }: PassDeps,
+  { generate, models, logger, streams, connection }: PassDeps,
 ): Promise<Response> {
   const { stream, includeUsage, serviceTier, choices, maxTokens, prompt } = peeked;
   const header = (name: string) => c.req.header(name);
@@ -89,11 +91,13 @@ export async function passOn(
   };
   const wish = { prompt, choices, sampling: {}, ...(maxTokens !== undefined && { maxTokens }) };
   const sent = { ...withDefaults(wish), id: requestId, model: model.id, verbatim, terms, cache };
-  const generation = startGeneration(generate, { ...sent, observe: noteNews(c, tally) }, connection);
+  const hold = stream ? streams.hold(c, connection) : undefined;
+  const generation = startGeneration(generate, { ...sent, observe: noteNews(c, tally) }, hold?.signal ?? connection);
   const respond = () =>
     stream
       ? answerStreamed(c, {
           ...{ generation, tally, logger, framing: SERVER_SENT_EVENTS, ...(explain && { explain }) },
+          hold,
           encoder: passingEncoder(tally, () => answer.encoder(tally), endpoint),
         })
       : answerPassed(c, tally, generation.events, answer);

@@ -23,6 +23,7 @@ import * as model from "./openapi/operations/models.ts";
 import * as ollama from "./openapi/operations/ollama.ts";
 import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
+import * as stream from "./openapi/operations/streams.ts";
 import * as text from "./openapi/operations/text.ts";
 import * as upload from "./openapi/operations/uploads.ts";
 import { pathReader } from "./path.ts";
@@ -84,6 +85,7 @@ import { reloadSettings } from "./routes/reload.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
+import { deleteStream, readStream } from "./routes/streams.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
@@ -155,6 +157,8 @@ export const routes: readonly Route[] = [
   { ...response.deleteResponse, answer: deleteResponse },
   { ...response.cancelResponse, answer: cancelResponse },
   { ...response.listInputItems, answer: listInputItems },
+  { ...stream.readStream, answer: ({ streams }) => readStream(streams) },
+  { ...stream.deleteStream, answer: ({ streams }) => deleteStream(streams) },
   { ...conversation.createConversation, answer: createConversation },
   { ...conversation.retrieveConversation, answer: showConversation },
   { ...conversation.updateConversation, answer: updateConversation },

@@ -14,6 +14,7 @@ const report = z.strictObject({
     request_id: z.string(),
   }),
   chat_streamed: z.strictObject({ text: z.string(), completion_tokens: z.int() }),
+  chat_kept: z.strictObject({ text: z.string() }),
   completions: z.strictObject({ texts: z.array(z.string()), tokens: z.array(z.int()) }),
   neighbours: z.strictObject({
     choice: z.string(),
@@ -56,6 +57,10 @@ describe("the official Python openai package", () => {
       text: found.chat.text,
       completion_tokens: found.chat.completion_tokens,
     });
+  });
+
+  test("takes up a stream that broke off", () => {
+    expect(found.chat_kept.text).toBe(found.chat.text);
   });
 
   test("runs a batch of a file that came in parts", () => {

@@ -18,6 +18,7 @@ import { CutThrough } from "../../src/http/cut-through.ts";
 import type { Reload } from "../../src/http/reload.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
+import type { StreamsDoor } from "../../src/http/streams/door.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { holdEmbeddingsToLimits, holdToLimits } from "../../src/keys/layer.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
@@ -71,6 +72,7 @@ export type TestAppOptions = {
   readonly access?: Access;
   readonly files?: AppDeps["files"];
   readonly batches?: AppDeps["batches"];
+  readonly streams?: StreamsDoor;
   /** The time in Unix ms. */
   readonly now?: () => number;
   readonly presets?: readonly Preset[];
@@ -123,6 +125,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.access !== undefined && { access: options.access }),
     ...(options.files !== undefined && { files: options.files }),
     ...(options.batches !== undefined && { batches: options.batches }),
+    ...(options.streams !== undefined && { streams: options.streams }),
     ...(options.now !== undefined && { now: options.now }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),

@@ -1,6 +1,7 @@
 import { error } from "../../protocols/openai-responses.ts";
 import { CACHE_HEADERS, CACHE_PARAMETERS } from "./caching.ts";
 import type { Content, ErrorStatus, NamedSchema, Operation } from "./operation.ts";
+import { RESUME_HEADERS, RESUME_PARAMETERS, streams } from "./resuming.ts";
 import { describeSchema, describeSchemas, type JsonSchema, referTo } from "./schemas.ts";
 import { WAIT_HEADERS, WAIT_PARAMETERS } from "./waiting.ts";
 
@@ -24,6 +25,7 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   404: "The model does not exist, and the message lists those that do; or nothing is stored under that id.",
   405: "The URL accepts other methods, which `allow` lists; or this one only to open a WebSocket.",
   409: "A later request with the same `sluice-supersede` header replaced this one; or what is to be changed is in use.",
+  410: "The stream was there, and the message says what became of it.",
   413: "The body or the file is larger than a limit, which the message names.",
   415: "The body is compressed, or not of the content type that is expected; or a web page may have sent it.",
   422: "The settings that were read can't be used; the message says what is wrong with them. Nothing was changed.",
@@ -34,6 +36,10 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   503: "Too many requests are in progress, the model's engine has failed, or nothing can be stored on disk. `retry-after` says when to try again, if that helps.",
   504: "Only a stored answer was allowed (`Cache-Control: only-if-cached`), and there is none.",
   529: "Too many requests are in progress (Anthropic's status).",
+};
+
+const ENDED: Operation["answers"] = {
+  204: { description: "The stream that was taken up has ended, and nothing follows." },
 };
 
 /**
@@ -88,10 +94,9 @@ export function describeApi(operations: readonly Operation[], version: string): 
       headers: {
         RequestId: { description: "The request's id, which is also in the log.", schema: { type: "string" } },
         ...Object.fromEntries(
-          Object.entries({ ...WAIT_HEADERS, ...CACHE_HEADERS }).map(([component, { description, schema }]) => [
-            component,
-            { description, schema },
-          ]),
+          Object.entries({ ...WAIT_HEADERS, ...CACHE_HEADERS, ...RESUME_HEADERS }).map(
+            ([component, { description, schema }]) => [component, { description, schema }],
+          ),
         ),
       },
     },
@@ -115,18 +120,25 @@ function describeOperation(operation: Operation): JsonSchema {
     errors,
     errorBody = OPENAI_ERROR,
   } = operation;
+  const isStreamed = streams(operation);
   const parameters = [
     ...(operation.parameters ?? []),
     ...(waits ? WAIT_PARAMETERS : []),
     ...(isCached ? CACHE_PARAMETERS : []),
+    ...(isStreamed ? RESUME_PARAMETERS : []),
   ];
-  const headers = { ...(waits && WAIT_HEADERS), ...(isCached && CACHE_HEADERS) };
-  const answers = Object.entries(operation.answers).map(([status, answer]) => [
+  const headers = {
+    ...(waits && WAIT_HEADERS),
+    ...(isCached && CACHE_HEADERS),
+    ...(isStreamed && RESUME_HEADERS),
+  };
+  const answers = Object.entries({ ...operation.answers, ...(isStreamed && ENDED) }).map(([status, answer]) => [
     status,
     describeResponse(answer.description, answer.content, headers),
   ]);
   const isOpen = operation.access === "open";
-  const failures = (isOpen ? errors : [...errors, 401 as const]).map((status) => [
+  const all = [...errors, ...(isStreamed ? [410 as const] : []), ...(isOpen ? [] : [401 as const])];
+  const failures = all.map((status) => [
     String(status),
     describeResponse(ERRORS[status], { "application/json": errorBody }, headers),
   ]);

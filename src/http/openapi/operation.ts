@@ -16,7 +16,24 @@ export type Parameter = {
 };
 
 /** An error's status, as `ERRORS` explains it. */
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 426 | 429 | 500 | 501 | 503 | 504 | 529;
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 409
+  | 410
+  | 413
+  | 415
+  | 422
+  | 426
+  | 429
+  | 500
+  | 501
+  | 503
+  | 504
+  | 529;
 
 /** `open`: anyone, without a key. `key`: anyone, with a key if there are keys. `admin`: holders of an admin key. */
 type Access = "open" | "key" | "admin";

@@ -12,7 +12,8 @@ const HOW_TO =
   "GET requests to this URL need `Upgrade: websocket`. Use POST to create a response, or GET /v1/responses/{id} to read a stored one.";
 
 /** The headers about the connection and its opening, not about the requests on it. */
-const OF_CONNECTION = /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect)$/;
+const OF_CONNECTION =
+  /^(connection|upgrade|sec-websocket-.*|content-.*|transfer-encoding|keep-alive|te|expect|sluice-resume|last-event-id)$/;
 
 /** More than the longest conversation that fits into a model's context. */
 const MAX_CONNECTION_BYTES = 4 * 1024 * 1024;

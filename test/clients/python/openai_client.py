@@ -43,6 +43,23 @@ def chat_streamed():
     return {"text": text, "completion_tokens": usage.completion_tokens}
 
 
+def chat_kept():
+    """A stream with ids that breaks off after three chunks, and is taken up by its own request."""
+    asked = {"model": MODEL, "messages": MESSAGES, "temperature": 0, "max_tokens": 20, "stream": True}
+    raw = client.chat.completions.with_raw_response.create(**asked, extra_headers={"sluice-resume": "1"})
+    text, count = "", 0
+    with raw.parse() as stream:
+        for chunk in stream:
+            text += chunk.choices[0].delta.content or ""
+            count += 1
+            if count == 3:
+                break
+    place = f"{raw.headers['x-request-id']}:{count}"
+    for chunk in client.chat.completions.create(**asked, extra_headers={"last-event-id": place}):
+        text += chunk.choices[0].delta.content or ""
+    return {"text": text}
+
+
 def completions():
     answer = client.completions.create(
         model=MODEL, prompt=["The sea is", "The sky is"], temperature=0, max_tokens=4, logprobs=1, n=2
@@ -175,6 +192,7 @@ print(
         {
             "chat": chat(),
             "chat_streamed": chat_streamed(),
+            "chat_kept": chat_kept(),
             "completions": completions(),
             "neighbours": neighbours(),
             "models": models(),

@@ -52,12 +52,18 @@ async function createFilledApp() {
   const announced = { purpose: "batch", filename: "in.jsonl", mime_type: "text/plain" };
   const upload = await create("/v1/uploads", { ...announced, bytes: 10 });
   const emptyUpload = await create("/v1/uploads", { ...announced, bytes: 0 });
+  const kept = await app.request("/v1/chat/completions", {
+    ...jsonInit({ model: MODEL_ID, messages: [message], stream: true }),
+    headers: { "content-type": "application/json", "sluice-resume": "1" },
+  });
+  const stream = kept.headers.get("x-request-id");
   const items = await (await app.request(`/v1/conversations/${conversation}/items`)).json();
   const [item] = z.object({ data: z.array(identified) }).parse(items).data;
   const fill = (path: string) =>
     path
       .replace("/chat/completions/{id}", `/chat/completions/${chat}`)
       .replace("/responses/{id}", `/responses/${response}`)
+      .replace("/streams/{id}", `/streams/${stream}`)
       .replace("/conversations/{id}", `/conversations/${conversation}`)
       .replace("/messages/batches/{id}", `/messages/batches/${messageBatch}`)
       .replace("/batches/{id}", `/batches/${batch}`)

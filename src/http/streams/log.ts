@@ -1,0 +1,160 @@
+import type { Piece } from "../event-stream.ts";
+
+/** So much is handed to a reader at once. */
+const PIECE_LENGTH = 32 * 1024;
+
+/** The approximate memory of an event besides its text. */
+const EVENT_BYTES = 64;
+
+/** Reads a log. */
+type LogReader = {
+  /** What comes next; waits for it. Rejects once the reader was cut off. */
+  readonly take: () => Promise<Piece>;
+  /** Harmless when called again. */
+  readonly leave: () => void;
+};
+
+/** The events of one stream, as they are sent, numbered from 1 on, for any number of readers. */
+export type StreamLog = {
+  readonly append: (events: readonly string[]) => void;
+  /** Said to those who read now, and not kept. */
+  readonly comment: (words: string) => void;
+  /** Nothing more comes. */
+  readonly end: () => void;
+  readonly isEnded: () => boolean;
+  /** The number of the last event; 0 before the first. */
+  readonly last: () => number;
+  /** The number of the first that is still kept. */
+  readonly first: () => number;
+  /** Begins to read after event `after`, which must be `first() - 1` at least and `last()` at most. */
+  readonly read: (after: number) => LogReader;
+  readonly readers: () => number;
+  /** Cuts off the reader that came first. */
+  readonly cutOldest: () => void;
+  /** Forgets the oldest events that the newest reader was handed, until `bytes` are free or none is left. Returns the bytes freed. */
+  readonly trim: (bytes: number) => number;
+  readonly bytes: () => number;
+};
+
+type Place = { next: number; comments: string; waiter: PromiseWithResolvers<Piece> | undefined; isCut: boolean };
+
+type LogEvents = {
+  /** A reader has taken something. */
+  readonly taken: () => void;
+  /** A reader has come or left. */
+  readonly readersChanged: () => void;
+};
+
+export function createLog({ taken, readersChanged }: LogEvents): StreamLog {
+  let events: string[] = [];
+  /** How many of them are forgotten, but not yet removed. */
+  let dead = 0;
+  let first = 1;
+  let bytes = 0;
+  let ended = false;
+  /** What the newest reader was handed, also after it has left. */
+  let handed = 0;
+  const places = new Set<Place>();
+  const last = () => first + events.length - dead - 1;
+
+  function pieceFor(place: Place): Piece | undefined {
+    let frames = place.comments;
+    while (place.next <= last() && frames.length < PIECE_LENGTH) {
+      frames += events[dead + place.next - first] ?? "";
+      place.next += 1;
+    }
+    const isLast = ended && place.next > last();
+    if (frames === "" && !isLast) return undefined;
+    place.comments = "";
+    if (place === newest()) handed = Math.max(handed, place.next - 1);
+    return { frames, isLast };
+  }
+
+  function newest(): Place | undefined {
+    let found: Place | undefined;
+    for (const place of places) found = place;
+    return found;
+  }
+
+  function serve(): void {
+    for (const place of places) {
+      const piece = place.waiter && pieceFor(place);
+      if (piece === undefined) continue;
+      const { waiter } = place;
+      place.waiter = undefined;
+      waiter?.resolve(piece);
+      taken();
+    }
+  }
+
+  function cut(place: Place): void {
+    if (!places.delete(place)) return;
+    place.isCut = true;
+    place.waiter?.reject(new Error("Another reader came, or this one was too slow."));
+    place.waiter = undefined;
+  }
+
+  return {
+    append(more) {
+      for (const event of more) {
+        events.push(event);
+        bytes += event.length + EVENT_BYTES;
+      }
+      serve();
+    },
+    comment(words) {
+      for (const place of places) place.comments += words;
+      serve();
+    },
+    end() {
+      ended = true;
+      serve();
+    },
+    isEnded: () => ended,
+    last,
+    first: () => first,
+    read(after) {
+      const place: Place = { next: after + 1, comments: "", waiter: undefined, isCut: false };
+      places.add(place);
+      handed = Math.max(after, first - 1);
+      readersChanged();
+      return {
+        take() {
+          if (place.isCut) return Promise.reject(new Error("This reader was cut off."));
+          const piece = pieceFor(place);
+          if (piece !== undefined) {
+            taken();
+            return Promise.resolve(piece);
+          }
+          place.waiter = Promise.withResolvers();
+          return place.waiter.promise;
+        },
+        leave() {
+          if (places.delete(place)) readersChanged();
+        },
+      };
+    },
+    readers: () => places.size,
+    cutOldest() {
+      const [oldest] = places;
+      if (oldest !== undefined) cut(oldest);
+    },
+    trim(wanted) {
+      let freed = 0;
+      while (freed < wanted && first <= handed && first <= last()) {
+        freed += (events[dead]?.length ?? 0) + EVENT_BYTES;
+        events[dead] = "";
+        dead += 1;
+        first += 1;
+      }
+      bytes -= freed;
+      if (dead > 1_024 && dead > events.length / 2) {
+        events = events.slice(dead);
+        dead = 0;
+      }
+      for (const place of places) if (place.next < first) cut(place);
+      return freed;
+    },
+    bytes: () => bytes,
+  };
+}
