@@ -1,6 +1,6 @@
 import { chooseTargets, type Route, type Situation, type TargetState } from "../../src/routing/policy.ts";
+import { createSimulatedClock } from "../../src/what-if/clock.ts";
 import { quantile, type Random, seededRandom } from "../statistics.ts";
-import { createSimulatedClock } from "./clock.ts";
 
 /** How a gateway knows how busy an engine is. */
 export type Knowledge =

@@ -1,7 +1,7 @@
 import { createModelQueue } from "../../src/queue/queue.ts";
 import type { JobHandle } from "../../src/queue/task.ts";
+import { createSimulatedClock } from "../../src/what-if/clock.ts";
 import { seededRandom } from "../statistics.ts";
-import { createSimulatedClock } from "./clock.ts";
 
 const TENANTS = 1_000;
 const SLOTS = 16;

@@ -4,8 +4,8 @@ import type { Admitted } from "../../src/queue/admission.ts";
 import { createBound } from "../../src/queue/bound.ts";
 import type { Demand } from "../../src/queue/price.ts";
 import type { JobHandle } from "../../src/queue/task.ts";
+import { createSimulatedClock } from "../../src/what-if/clock.ts";
 import { seededRandom } from "../statistics.ts";
-import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type SimulatedEngine, SLOTS } from "./engine.ts";
 
 export type LoadOptions = {

@@ -1,8 +1,8 @@
 import { createBound } from "../../src/queue/bound.ts";
 import type { JobHandle } from "../../src/queue/task.ts";
 import { chooseTargets, type Route, type TargetState } from "../../src/routing/policy.ts";
+import { createSimulatedClock } from "../../src/what-if/clock.ts";
 import { type Random, seededRandom } from "../statistics.ts";
-import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, SLOTS } from "./engine.ts";
 
 /** Where a request goes: to the local model, unless its policy says otherwise. */

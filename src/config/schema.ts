@@ -447,6 +447,18 @@ export const configSchema = z.strictObject({
     .enum(["key", "open", "off"])
     .default("key")
     .describe("who may read GET /metrics: who holds a key if there are keys, anyone, or nobody"),
+  recentRequests: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(1_000)
+    .describe("how many of the last requests to keep in memory for GET /admin/requests, without prompts; 0 keeps none"),
+  prefixDoctor: z
+    .boolean()
+    .default(true)
+    .describe(
+      "find out why prompts of the last requests were not reused; keyed hashes of their lines are kept in memory for that",
+    ),
   shutdownGraceMs: z
     .int()
     .min(0)

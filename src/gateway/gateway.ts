@@ -18,6 +18,7 @@ import type { GatewayOptions } from "./options.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { createReload } from "./reload.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
+import { createWhatIf } from "./what-if.ts";
 
 export type Gateway = {
   /** Stands in front of the app where Node's server serves it; undefined without a cache. */
@@ -71,7 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const batches = openGatewayBatches(options, parts, (keyId) => requestAs(app, { keyId, priority: "batch" }));
   const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp });
   const reload = openReload(options, { ...parts, ...layers, departures, life });
-  const { noteAnswer, traceOf, writeMetrics } = parts.observers;
+  const { noteAnswer, traceOf, writeMetrics, requests } = parts.observers;
   const app = createApp({
     ...{ generate: layers.generate, embed: layers.embed, models, library: parts.library, presets: parts.presets },
     settings: options.hosts === undefined ? config : { ...config, hosts: options.hosts },
@@ -80,7 +81,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(parts.cache.control && { cache: parts.cache.control }),
     gatewayId: parts.gatewayId,
     isLeaving: life.isLeaving,
-    ...{ noteAnswer, traceOf, ...(writeMetrics && { writeMetrics }) },
+    ...{ noteAnswer, traceOf, requests, ...(writeMetrics && { writeMetrics }) },
+    ...(requests && { whatIf: createWhatIf({ requests, models, config: () => parts.settings.current }) }),
     logger,
   });
   return {

@@ -5,14 +5,18 @@ import type { Answered, NoteAnswer, Own } from "../http/middleware/access-log.ts
 import { readTrace, type TraceOf } from "../http/trace.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createMeter, type GatewayMeter } from "../telemetry/metrics/meter.ts";
+import type { RequestBook } from "../telemetry/requests/book.ts";
+import type { WasAway } from "../telemetry/requests/prefix/doctor.ts";
 import { readTraceSettings } from "../telemetry/traces/environment.ts";
 import type { Traces } from "../telemetry/traces/traces.ts";
 
-/** Who follows all requests: metrics, and traces where OpenTelemetry's variables ask for them. */
+/** Who follows all requests: metrics, the last requests, and traces where OpenTelemetry's variables ask for them. */
 export type Observers = {
   readonly noteAnswer: NoteAnswer | undefined;
   readonly traceOf: TraceOf | undefined;
   readonly writeMetrics: (() => string) | undefined;
+  /** The last requests; undefined if none are kept. */
+  readonly requests: RequestBook | undefined;
   /** A try of a request at an upstream has ended. */
   readonly tried: GatewayMeter["tried"];
   /** Tells what is left. */
@@ -20,7 +24,7 @@ export type Observers = {
 };
 
 export type ObserversOptions = {
-  readonly config: Pick<Config, "metrics">;
+  readonly config: Pick<Config, "metrics" | "recentRequests" | "prefixDoctor">;
   readonly watch: Watch;
   readonly directory: ModelDirectory;
   readonly version: string;
@@ -38,13 +42,21 @@ export async function openObservers(options: ObserversOptions): Promise<Observer
     (await (await import("../telemetry/traces/traces.ts")).openTraces({ settings, version, providerOf, warn }));
   if (meter !== undefined) watch.follow(meter.follow);
   if (traces !== undefined) watch.follow(traces.follow);
+  const requests = await openBook(config, directory);
+  if (requests !== undefined) watch.follow(requests.follow);
   return {
-    noteAnswer: traces === undefined ? meter?.answered : (answered, own) => noteBoth(answered, own, meter, traces),
+    requests,
+    noteAnswer: noteAll([
+      meter?.answered,
+      requests && ((answered, { requestId, ms }) => requests.answered(answered, requestId, ms)),
+      traces && ((answered, own) => noteTrace(answered, own, traces)),
+    ]),
     traceOf: traces?.contextOf,
     writeMetrics: meter?.write,
     tried: (upstream, outcome) => meter?.tried(upstream, outcome),
     async close() {
       meter?.close();
+      requests?.close();
       // The last answers are told of in the turn after they were sent.
       await setImmediate();
       await traces?.close();
@@ -52,8 +64,30 @@ export async function openObservers(options: ObserversOptions): Promise<Observer
   };
 }
 
-function noteBoth(answered: Answered, own: Own, meter: GatewayMeter | undefined, traces: Traces): void {
-  meter?.answered(answered);
+/** Undefined if no requests are kept. */
+async function openBook(
+  { recentRequests: limit, prefixDoctor }: ObserversOptions["config"],
+  models: ModelDirectory,
+): Promise<RequestBook | undefined> {
+  if (limit === 0) return undefined;
+  const { createRequestBook } = await import("../telemetry/requests/book.ts");
+  const doctor = prefixDoctor ? await import("../telemetry/requests/prefix/doctor.ts") : undefined;
+  const openDoctor = doctor && ((wasAway: WasAway) => doctor.createPrefixDoctor({ wasAway }));
+  return createRequestBook({ models, limit, ...(openDoctor && { openDoctor }) });
+}
+
+/** Tells each of them; undefined if there are none. */
+function noteAll(notes: readonly (NoteAnswer | undefined)[]): NoteAnswer | undefined {
+  const [first, second, ...others] = notes.filter((note) => note !== undefined);
+  if (first === undefined || second === undefined) return first;
+  return (answered, own) => {
+    first(answered, own);
+    second(answered, own);
+    for (const note of others) note(answered, own);
+  };
+}
+
+function noteTrace(answered: Answered, own: Own, traces: Traces): void {
   const { requestId, ms, header } = own;
   const endMs = performance.now();
   const { url: path, path: route, ...others } = answered;

@@ -83,6 +83,13 @@ export type News =
     }
   /** What its route has chosen: once that is clear, and whenever it changes. */
   | RouteNews
+  /** An upstream is asked again after a pause: it answered with this status, or couldn't be reached. */
+  | {
+      readonly type: "retrying";
+      readonly upstream: string;
+      readonly status: number | undefined;
+      readonly pauseMs: number;
+    }
   /** Its answer broke off, and this target continues it. */
   | { readonly type: "continued"; readonly target: string }
   /** A choice has ended after this work in the engine. */

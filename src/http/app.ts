@@ -28,8 +28,10 @@ import { presetOpener } from "./preset.ts";
 import type { Reload } from "./reload.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { elsewhere } from "./routes/elsewhere.ts";
+import type { RecentRequests } from "./routes/requests.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 import { assertAdmin } from "./routes/usage.ts";
+import type { AskWhatIf } from "./routes/what-if.ts";
 import {
   canonicalPath,
   honoPath,
@@ -97,6 +99,10 @@ export type AppDeps = {
   readonly isLeaving?: () => boolean;
   /** Writes the metrics; none if absent. */
   readonly writeMetrics?: () => string;
+  /** The last requests; none are kept if absent. */
+  readonly requests?: RecentRequests | undefined;
+  /** Simulates other settings; it can't be asked if absent. */
+  readonly whatIf?: AskWhatIf | undefined;
   /** Hears of each answer. */
   readonly noteAnswer?: NoteAnswer | undefined;
   /** The place of a request in a trace; as its client says if absent. */
@@ -169,6 +175,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
     reload: deps.reload,
+    requests: deps.requests,
+    whatIf: deps.whatIf,
     gatewayId,
     isLeaving: deps.isLeaving ?? (() => false),
     writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,

@@ -21,11 +21,13 @@ import * as messageBatch from "./openapi/operations/message-batches.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
 import * as ollama from "./openapi/operations/ollama.ts";
+import * as recent from "./openapi/operations/requests.ts";
 import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
 import * as stream from "./openapi/operations/streams.ts";
 import * as text from "./openapi/operations/text.ts";
 import * as upload from "./openapi/operations/uploads.ts";
+import { whatIf } from "./openapi/operations/what-if.ts";
 import { pathReader } from "./path.ts";
 import type { Reload } from "./reload.ts";
 import { type BatchesDeps, cancelBatch, createBatch, listBatches, showBatch } from "./routes/batches.ts";
@@ -82,6 +84,7 @@ import {
   showOllamaVersion,
 } from "./routes/ollama-models.ts";
 import { reloadSettings } from "./routes/reload.ts";
+import { listRequests, type RecentRequests, showRequest } from "./routes/requests.ts";
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
@@ -89,6 +92,7 @@ import { deleteStream, readStream } from "./routes/streams.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
+import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
 
 /** The dependencies of the routes for stored objects. */
 type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps;
@@ -109,6 +113,10 @@ export type RouteDeps = StoredDeps & {
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
   readonly reload: Reload | undefined;
+  /** The last requests; undefined if none are kept. */
+  readonly requests: RecentRequests | undefined;
+  /** Simulates other settings; undefined if no requests are kept. */
+  readonly whatIf: AskWhatIf | undefined;
   /** The maximum size of a request's body, and of a WebSocket message, in bytes. */
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
@@ -215,6 +223,9 @@ export const routes: readonly Route[] = [
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },
   { ...admin.warmCache, answer: ({ presets, warmUp }) => warmCache(presets, warmUp) },
+  { ...recent.listRequests, answer: ({ requests, models }) => listRequests(requests, models) },
+  { ...recent.showRequest, answer: ({ requests, models }) => showRequest(requests, models) },
+  { ...whatIf, answer: ({ whatIf: ask }) => askWhatIf(ask) },
   { ...admin.explainRoutes, answer: ({ models }) => explainRoutes(models) },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...service.health, answer: health },

@@ -60,6 +60,8 @@ function describe(issue: Issue, base: Path): InvalidRequestError {
       return tooSmall(issue, path);
     case "invalid_key":
       return wrongKey(path);
+    case "unrecognized_keys":
+      return unknownKey([...path, issue.keys[0] ?? ""]);
     case "invalid_format":
       return wrongFormat(issue, path);
     default:
@@ -70,6 +72,15 @@ function describe(issue: Issue, base: Path): InvalidRequestError {
 function describeExpected(issue: Issue): string {
   const expected = "expected" in issue ? String(issue.expected) : "value";
   return NOUNS.get(expected) ?? `a ${expected}`;
+}
+
+function unknownKey(path: Path): InvalidRequestError {
+  const name = formatPath(path);
+  return new InvalidRequestError(
+    `Unknown parameter: '${name.slice(0, MAX_QUOTED_LENGTH)}'.`,
+    name,
+    "unknown_parameter",
+  );
 }
 
 function wrongType(path: Path, expected: string, input: unknown): InvalidRequestError {

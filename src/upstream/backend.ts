@@ -199,6 +199,8 @@ async function* run(
     via: request.terms?.via,
     trace: request.terms?.trace,
     maxWaitMs: request.terms?.maxWaitMs,
+    onRetry: (status: number | undefined, pauseMs: number) =>
+      request.observe?.({ type: "retrying", upstream: settings.name, status, pauseMs }),
   };
   const timing = pace.begin();
   let isAtEnd = false;

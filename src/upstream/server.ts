@@ -59,6 +59,8 @@ type Asked = {
   readonly signal: AbortSignal;
   /** No wait before another try is longer. */
   readonly maxWaitMs?: number | undefined;
+  /** Told after which status it is asked again, if it had one, and after which pause. */
+  readonly onRetry?: (status: number | undefined, pauseMs: number) => void;
 };
 
 type Begin<Begun> = (reply: Awaited<ReturnType<Channel["ask"]>>) => Promise<Begun>;
@@ -247,6 +249,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
         const pauseMs = pauseBefore(error, tries, asked);
         if (pauseMs === undefined) throw error;
         earned -= 1;
+        asked.onRetry?.(error instanceof UpstreamError ? error.failure.status : undefined, pauseMs);
         await pause(pauseMs, asked.signal);
       }
     }

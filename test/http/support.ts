@@ -80,6 +80,8 @@ export type TestAppOptions = {
   readonly isLeaving?: () => boolean;
   readonly cache?: CacheControl;
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
+  readonly requests?: AppDeps["requests"];
+  readonly whatIf?: AppDeps["whatIf"];
   /** "none" for a gateway that can't be reloaded. */
   readonly reload?: Reload | "none";
 };
@@ -130,6 +132,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
+    ...{ requests: options.requests, whatIf: options.whatIf },
     ...(options.isLeaving !== undefined && { isLeaving: options.isLeaving }),
     writeMetrics: () => "# HELP things Things\n# TYPE things gauge\nthings 1\n",
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },

@@ -40,6 +40,7 @@ export type Answered = {
   readonly status: number;
   readonly error: string | undefined;
   readonly keyId: string | undefined;
+  readonly keyName: string | undefined;
   readonly preset: string | undefined;
 };
 
@@ -107,7 +108,7 @@ function answerOf({ facts, method, path, status }: Omit<Logged, keyof Own>): Ans
   return {
     ...{ method, url: path.slice(0, MAX_PATH_LENGTH), path: facts.path, status },
     ...{ model: modelOf(facts), route: facts.route?.route, error: facts.error, preset: facts.preset },
-    keyId: facts.key?.id,
+    ...{ keyId: facts.key?.id, keyName: facts.key?.name },
   };
 }
 

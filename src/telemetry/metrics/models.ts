@@ -1,15 +1,10 @@
 import { BACKEND_STATES, type Backend } from "../../generation/backend.ts";
+import { type Backends, followStates } from "../../generation/follow-states.ts";
 import { PROCESS, SLUICE, VLLM } from "./families.ts";
 import type { Family, Metrics } from "./registry.ts";
 
 /** The models that are served, as far as gauges need them. */
-export type Models = {
-  readonly list: () => readonly Pick<
-    Backend,
-    "id" | "state" | "occupancy" | "upstream" | "onStateChange" | "replicas"
-  >[];
-  readonly onChange: (listener: () => void) => () => void;
-};
+export type Models = Backends<Pick<Backend, "id" | "state" | "occupancy" | "upstream" | "onStateChange" | "replicas">>;
 
 /** The tokens of a block, in which those that choose among model servers cut prompts, as vLLM does. Here a prefix may end anywhere. */
 const BLOCK_TOKENS = 16;
@@ -60,35 +55,20 @@ function usageOf({ heldTokens, roomTokens }: { readonly heldTokens: number; read
 }
 
 /** Counts how often each model's process is started again. Returns what ends it. */
-export function countRestarts(metrics: Metrics, models: Models): () => void {
-  const stops = new Map<string, () => void>();
-
-  function look(): void {
-    const served = new Map(models.list().map((model) => [model.id, model]));
-    for (const [id, stop] of stops) {
-      if (served.has(id)) continue;
-      stop();
-      stops.delete(id);
-    }
-    for (const { id, upstream, replicas, ...model } of served.values()) {
+export function countRestarts(metrics: Metrics, { list, onChange }: Models): () => void {
+  const processes = () =>
+    list().map(({ id, upstream, replicas, onStateChange }) => ({
+      ...{ id, upstream },
       // The model goes on while one of its replicas is started again.
-      const onStateChange = replicas?.onStateChange ?? model.onStateChange;
-      if (upstream !== undefined || stops.has(id) || onStateChange === undefined) continue;
-      const restarts = metrics.value(SLUICE.restarts, id);
-      stops.set(
-        id,
-        onStateChange((state) => {
-          if (state === "restarting") restarts.add(1);
-        }),
-      );
-    }
-  }
-  look();
-  const forget = models.onChange(look);
-  return () => {
-    forget();
-    for (const stop of stops.values()) stop();
-  };
+      onStateChange: replicas?.onStateChange ?? onStateChange,
+    }));
+  return followStates({ list: processes, onChange }, ({ id, upstream }) => {
+    if (upstream !== undefined) return undefined;
+    const restarts = metrics.value(SLUICE.restarts, id);
+    return (state) => {
+      if (state === "restarting") restarts.add(1);
+    };
+  });
 }
 
 /** Sets what is known of this process. */

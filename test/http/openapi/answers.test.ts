@@ -4,7 +4,9 @@ import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
 import { routes as operations } from "../../../src/http/routes.ts";
 import { openState } from "../../store/support.ts";
+import { admitted, finished, openBook, started, text } from "../../telemetry/requests/play.ts";
 import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
+import { answerOf } from "../what-if-support.ts";
 
 const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Array.of(0.5, -0.5)), tokens: 9 });
 const identified = z.looseObject({ id: z.string() });
@@ -30,8 +32,13 @@ const generate = script(async function* (request) {
 async function createFilledApp() {
   const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
   const state = openState();
+  const { book, run, answered: send } = openBook();
+  const request = await run({ id: "req_kept" }, admitted(0), started(10), text, finished(1));
+  send(request);
   const { app } = createTestApp({
     state,
+    requests: book,
+    whatIf: answerOf(20),
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
     library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
@@ -70,6 +77,7 @@ async function createFilledApp() {
       .replace("/uploads/{id}/complete", `/uploads/${emptyUpload}/complete`)
       .replace("/uploads/{id}", `/uploads/${upload}`)
       .replace("/files/{id}", `/files/${file}`)
+      .replace("/requests/{id}", `/requests/${request.id}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");
   /** Examples can't know the ids of what was stored. */

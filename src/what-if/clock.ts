@@ -1,5 +1,5 @@
-import type { Clock } from "../../src/clock.ts";
-import { createHeap } from "../../src/fairness/heap.ts";
+import type { Clock } from "../clock.ts";
+import { createHeap } from "../fairness/heap.ts";
 
 /** A simulated clock that jumps from one event to the next. */
 export type SimulatedClock = Clock & {
