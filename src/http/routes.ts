@@ -16,6 +16,7 @@ import { createCompletion } from "./openapi/operations/completions.ts";
 import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
 import * as file from "./openapi/operations/files.ts";
+import * as key from "./openapi/operations/keys.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as messageBatch from "./openapi/operations/message-batches.ts";
 import * as message from "./openapi/operations/messages.ts";
@@ -52,6 +53,7 @@ import { explainRoutes } from "./routes/explain-routes.ts";
 import { createFile, deleteFile, type FilesDeps, listFiles, showFile, showFileContent } from "./routes/files.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
+import { createKey, deleteKey, listKeys } from "./routes/keys.ts";
 import {
   infill,
   listLoraAdapters,
@@ -219,6 +221,9 @@ export const routes: readonly Route[] = [
   { ...ollama.version, answer: showOllamaVersion },
   { ...ollama.pull, answer: ({ library }) => pullModel(library) },
   { ...ollama.remove, answer: ({ library }) => deleteModel(library) },
+  { ...key.listKeys, answer: listKeys },
+  { ...key.createKey, answer: createKey },
+  { ...key.deleteKey, answer: deleteKey },
   { ...admin.listUsage, answer: ({ state, access }) => showUsage(state.usage, access) },
   { ...admin.showCache, answer: ({ cache, warmUp }) => showCache(cache, warmUp) },
   { ...admin.clearCache, answer: ({ cache }) => clearCache(cache) },

@@ -3,16 +3,18 @@ import { KEPT_ANSWERS } from "../generation/cache.ts";
 import { PRIORITIES } from "../generation/terms.ts";
 
 /** The most entries in a key's list of models. */
-const MAX_MODELS = 64;
+export const MAX_MODELS = 64;
 /** Large enough for any limit, and small enough that counts stay exact integers. */
-const MAX_LIMIT = 1_000_000_000_000;
+export const MAX_LIMIT = 1_000_000_000_000;
 /** A day. No client waits longer. */
-const MAX_WAIT_MS = 86_400_000;
+export const MAX_WAIT_MS = 86_400_000;
 
+/** In US dollars. */
+export const MIN_BUDGET = 0.000001;
 /** More than this many US dollars is a typing error. */
-const MAX_BUDGET = 1_000_000;
+export const MAX_BUDGET = 1_000_000;
 
-const budget = z.number().min(0.000001).max(MAX_BUDGET);
+const budget = z.number().min(MIN_BUDGET).max(MAX_BUDGET);
 
 const limit = z.int().min(1).max(MAX_LIMIT);
 
@@ -40,7 +42,7 @@ export const policySchema = z.strictObject({
   localOnly: z.boolean().default(false),
   /** Whether its requests may name flows, which share its turns fairly. */
   flows: z.boolean().default(false),
-  /** Whether it may read every key's usage. */
+  /** Whether it may administer the gateway: reload it, read every key's usage, create and revoke keys. */
   admin: z.boolean().default(false),
 });
 

@@ -6,9 +6,18 @@ import { hashSecret, newKeyId, newSecret } from "./secret.ts";
 /** The most keys in a state file, since the gateway may keep counts for each. */
 const MAX_KEYS = 10_000;
 
+/** Why an operation on keys isn't possible. */
+type KeyProblem = "invalid_name" | "name_taken" | "too_many_keys" | "key_not_found";
+
 /** An operation on keys isn't possible. The message says why, and what to do. */
-class KeyError extends Error {
+export class KeyError extends Error {
   override readonly name = "KeyError";
+  readonly code: KeyProblem;
+
+  constructor(code: KeyProblem, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 type NewKey = {
@@ -24,15 +33,21 @@ export type IssuedKey = { readonly record: KeyRecord; readonly secret: string };
 export function issueKey(store: KeyStore, { name, expiresMs, policy }: NewKey, nowMs: number): IssuedKey {
   if (!nameSchema.safeParse(name).success) {
     throw new KeyError(
+      "invalid_name",
       `${JSON.stringify(name.slice(0, 80))} is not a valid name for a key. Give ${nameSchema.description}.`,
     );
   }
-  if (store.count() >= MAX_KEYS)
-    throw new KeyError(`There are ${MAX_KEYS} keys. Revoke some with \`${shellCommand("keys revoke KEY")}\`.`);
+  if (store.count() >= MAX_KEYS) {
+    throw new KeyError(
+      "too_many_keys",
+      `There are ${MAX_KEYS} keys. Revoke some with \`${shellCommand("keys revoke KEY")}\`.`,
+    );
+  }
   const secret = newSecret();
   const record = { id: newKeyId(), name, createdMs: nowMs, expiresMs, policy: JSON.stringify(policy) };
   if (!store.create(record, hashSecret(secret))) {
     throw new KeyError(
+      "name_taken",
       `There is already a key ${name}. Choose another name, or give the key a new secret with \`${shellCommand("keys rotate KEY")}\`.`,
     );
   }
@@ -58,6 +73,7 @@ function findKey(store: KeyStore, idOrName: string): KeyRecord {
   const record = store.exists() ? store.find(idOrName) : undefined;
   if (record === undefined) {
     throw new KeyError(
+      "key_not_found",
       `There is no key with the id or name ${JSON.stringify(idOrName.slice(0, 80))} in the state file. ` +
         `\`${shellCommand("keys list")}\` lists all keys; keys from --keys-file are changed in that file.`,
     );

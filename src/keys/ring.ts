@@ -19,7 +19,12 @@ export type KeyRing = {
   readonly checkId: (id: string) => Verdict;
   /** The key with this id; undefined if it doesn't exist any more. */
   readonly get: (id: string) => Key | undefined;
+  /** All keys: those of the state file, oldest first, and then the others. */
+  readonly list: () => readonly ListedKey[];
 };
+
+/** A key, and when it was created, in Unix ms; undefined for keys that aren't in the state file. */
+export type ListedKey = Key & { readonly createdMs: number | undefined };
 
 export type KeyRingOptions = {
   readonly store: KeyStore;
@@ -34,13 +39,13 @@ type Secret = { readonly hash: string; readonly key: Key; readonly endsMs: numbe
 const MAX_REMEMBERED = 1_000;
 
 /**
- * Finds keys by their secrets. Keys from the state file are remembered until another process writes to it, which a read of one counter shows; so
- * `sluice keys revoke` works at once. An unknown secret costs a hash and an index look-up.
+ * Finds keys by their secrets. Keys from the state file are remembered until they are changed, here or by another process, which a read of one counter shows;
+ * so a revoked key is refused at once. An unknown secret costs a hash and an index look-up.
  */
 export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions): KeyRing {
   const secrets = new Map<string, Secret>();
   const byId = new Map<string, Key>();
-  let version: number | undefined;
+  let version: string | undefined;
   let isOn = false;
 
   /** Whether the state file exists. Forgets remembered keys if it has changed. */
@@ -109,7 +114,17 @@ export function createKeyRing({ store, fixed, now = Date.now }: KeyRingOptions):
       return key === undefined ? { type: "unknown" } : judge(key);
     },
     get,
+    list: () => listKeys(store, fixed.list()),
   };
+}
+
+/** All keys: those of the state file, oldest first, and then the others. */
+export function listKeys(store: Pick<KeyStore, "exists" | "list">, fixed: readonly Key[]): readonly ListedKey[] {
+  const stored = store.exists() ? store.list() : [];
+  return [
+    ...stored.map((record) => ({ ...toKey(record), createdMs: record.createdMs })),
+    ...fixed.map((key) => ({ ...key, createdMs: undefined })),
+  ];
 }
 
 /** Converts a record of the state file. Throws if this version doesn't know its policy. */

@@ -22,13 +22,19 @@ export type Paging = {
 
 /** Decodes `limit`, `order` and `after` of a URL's query. Throws `InvalidRequestError`. */
 export function decodePaging(query: Readonly<Record<string, string>>, defaultOrder: Paging["order"]): Paging {
-  const { limit, order, after } = parseWire(pageSchema, {
-    ...query,
-    ...(query.limit === undefined
-      ? {}
-      : { limit: /^-?\d{1,9}$/.test(query.limit) ? Number(query.limit) : query.limit }),
-  });
+  const { limit, order, after } = parseWire(pageSchema, readNumbers(query, "limit"));
   return { limit: limit ?? DEFAULT_PAGE, order: order ?? defaultOrder, after };
+}
+
+/** A URL's query with whole numbers in place of the texts in these fields, as far as they are whole numbers. */
+export function readNumbers(
+  query: Readonly<Record<string, string>>,
+  ...fields: readonly string[]
+): Readonly<Record<string, string | number>> {
+  const isNumber = (name: string, text: string) => fields.includes(name) && /^-?\d{1,9}$/.test(text);
+  return Object.fromEntries(
+    Object.entries(query).map(([name, text]) => [name, isNumber(name, text) ? Number(text) : text]),
+  );
 }
 
 /** OpenAI's `list` object. */

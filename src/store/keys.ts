@@ -20,8 +20,8 @@ type SecretRecord = {
 export type KeyStore = {
   /** Whether the file exists. Without it there are no keys, and the other calls would create it. */
   readonly exists: () => boolean;
-  /** A number that changes when another process has written to the file. */
-  readonly version: () => number;
+  /** A text that changes when keys are changed here, or another process has written to the file. */
+  readonly version: () => string;
   readonly count: () => number;
   /** Returns false if the name is taken. */
   readonly create: (record: KeyRecord, hash: string) => boolean;
@@ -41,15 +41,24 @@ const COLUMNS = "keys.id AS id, keys.name AS name, keys.created_ms AS created_ms
 const KEYS = `SELECT ${COLUMNS}, keys.expires_ms AS expires_ms FROM keys`;
 
 export function createKeyStore(database: Database): KeyStore {
+  // SQLite's number doesn't change with what the same connection writes.
+  let ownChanges = 0;
+  function change<T>(work: (sql: Prepare) => T): T {
+    const result = database.write(work);
+    ownChanges += 1;
+    return result;
+  }
+
   const addSecret = (sql: Prepare, hash: string, id: string) =>
     sql("INSERT INTO key_secrets (hash, key) VALUES (?, ?)").run(hash, id);
 
   return {
     exists: database.exists,
-    version: () => database.read((sql) => number(sql("PRAGMA data_version").get() ?? {}, "data_version")),
+    version: () =>
+      database.read((sql) => `${number(sql("PRAGMA data_version").get() ?? {}, "data_version")} ${ownChanges}`),
     count: () => database.read((sql) => number(sql("SELECT count(*) AS count FROM keys").get() ?? {}, "count")),
     create: ({ id, name, createdMs, expiresMs, policy }, hash) =>
-      database.write((sql) => {
+      change((sql) => {
         const { changes } = sql(
           "INSERT INTO keys (id, name, created_ms, expires_ms, policy) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         ).run(id, name, createdMs, expiresMs ?? null, policy);
@@ -75,7 +84,7 @@ export function createKeyStore(database: Database): KeyStore {
       ),
     list: () => database.read((sql) => sql(`${KEYS} ORDER BY created_ms, name`).all().map(toRecord)),
     rotate: (id, hash, untilMs) =>
-      database.write((sql) => {
+      change((sql) => {
         if (sql("SELECT 1 FROM keys WHERE id = ?").get(id) === undefined) return false;
         sql("UPDATE key_secrets SET expires_ms = min(coalesce(expires_ms, ?), ?) WHERE key = ?").run(
           untilMs,
@@ -85,7 +94,7 @@ export function createKeyStore(database: Database): KeyStore {
         addSecret(sql, hash, id);
         return true;
       }),
-    remove: (id) => database.write((sql) => sql("DELETE FROM keys WHERE id = ?").run(id).changes > 0),
+    remove: (id) => change((sql) => sql("DELETE FROM keys WHERE id = ?").run(id).changes > 0),
   };
 }
 

@@ -30,6 +30,11 @@ export type UsageQuery = {
   readonly model?: string;
   /** The first day. */
   readonly since?: string;
+  /** The last day. */
+  readonly until?: string;
+  /** How many rows at most, after leaving out the first `offset`; all if absent. */
+  readonly limit?: number;
+  readonly offset?: number;
 };
 
 export type UsageStore = {
@@ -56,13 +61,14 @@ export function createUsageStore(database: Database): UsageStore {
         sql("DELETE FROM key_usage WHERE day < ?").run(firstDay);
       });
     },
-    list: ({ key, model, since }) =>
+    list: ({ key, model, since, until, limit, offset }) =>
       database.read((sql) =>
         sql(
           `SELECT * FROM key_usage WHERE (key = coalesce(?, key) OR name = ? COLLATE NOCASE)
-           AND model = coalesce(?, model) AND day >= coalesce(?, '') ORDER BY day, name, key, model`,
+           AND model = coalesce(?, model) AND day >= coalesce(?, '') AND day <= coalesce(?, day)
+           ORDER BY day, name, key, model LIMIT ? OFFSET ?`,
         )
-          .all(key ?? null, key ?? null, model ?? null, since ?? null)
+          .all(key ?? null, key ?? null, model ?? null, since ?? null, until ?? null, limit ?? -1, offset ?? 0)
           .map(toRow),
       ),
     costSince: (key, day) =>

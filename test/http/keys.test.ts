@@ -350,7 +350,11 @@ describe("GET /admin/usage", () => {
         },
       ],
     });
-    expect((await all.app.request("/admin/usage?since=yesterday", withKey(admin))).status).toBe(400);
+    for (const wrong of ["since=yesterday", "until=today", "limit=0", "limit=10001", "offset=-1"]) {
+      expect((await all.app.request(`/admin/usage?${wrong}`, withKey(admin))).status).toBe(400);
+    }
+    const none = await all.app.request("/admin/usage?until=2020-01-01", withKey(admin));
+    expect(await none.json()).toEqual({ object: "list", has_more: false, data: [] });
   });
 
   it("is only for this machine when there are no keys", async () => {

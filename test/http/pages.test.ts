@@ -34,6 +34,7 @@ describe("without keys, a request by a strange name", () => {
     "/v1/models",
     "/admin/usage",
     "/admin/cache",
+    "/admin/keys",
     "/v1/conversations/conv_1",
     "/",
     "/api/tags",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { z } from "zod";
 import { type KeyPolicy, policySchema } from "../../src/keys/key.ts";
 import { issueKey, revokeKey } from "../../src/keys/manage.ts";
 import { type KeyState, openKeyState } from "../../src/store/state.ts";
@@ -102,6 +103,25 @@ describe("a gateway with keys, on every address", () => {
     await expect(openai(create("elsewhere", { models: ["other"] })).models.retrieve(model)).rejects.toThrow(
       OpenAI.PermissionDeniedError,
     );
+  });
+
+  test("creates and revokes keys by HTTP, at once", async () => {
+    const ask = (method: string, path: string, body?: unknown) =>
+      fetch(`${url}/admin/keys${path}`, {
+        method,
+        headers: { authorization: `Bearer ${FILE_SECRET}`, "content-type": "application/json" },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+    const created = z
+      .object({ id: z.string(), secret: z.string() })
+      .parse(await (await ask("POST", "", { name: "by http", requests_per_minute: 5 })).json());
+    secrets.push(created.secret);
+    const model = await modelId();
+    const client = openai(created.secret);
+    expect((await client.chat.completions.create({ model, messages, max_tokens: 4 })).usage?.completion_tokens).toBe(4);
+    expect(beside.keys.find("by http")?.id).toBe(created.id);
+    expect((await ask("DELETE", `/${created.id}`)).status).toBe(200);
+    await expect(client.models.list()).rejects.toThrow(OpenAI.AuthenticationError);
   });
 
   test("enforces a key's limits, and returns reserved tokens that were not used", async () => {

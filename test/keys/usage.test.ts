@@ -52,6 +52,8 @@ describe("usage", () => {
     ]);
     expect(usage.list({ key: "ALICE", since: "2026-11-23" })).toHaveLength(1);
     expect(usage.list({ model: "two" })).toHaveLength(1);
+    expect(usage.list({ until: "2026-11-22" })).toHaveLength(2);
+    expect([...usage.list({ limit: 1 }), ...usage.list({ offset: 1 })]).toEqual(usage.list({}));
     expect(usage.list({ key: "bob" })).toEqual([]);
   });
 

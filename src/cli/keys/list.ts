@@ -1,13 +1,13 @@
 import { type Flags, loadConfig } from "../../config/load.ts";
 import { createFixedKeys } from "../../keys/fixed.ts";
-import type { Key, KeyPolicy } from "../../keys/key.ts";
-import { toKey } from "../../keys/ring.ts";
+import type { KeyPolicy } from "../../keys/key.ts";
+import { type ListedKey, listKeys } from "../../keys/ring.ts";
 import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { formatTable } from "../table.ts";
-import { openKeys } from "./open.ts";
+import { withKeys } from "./open.ts";
 
-type Listed = Key & { readonly createdMs: number | undefined };
+const NO_STATE = { exists: () => false, list: () => [] };
 
 /**
  * `sluice keys list`: prints every key and what it may do, those of `--keys-file` and of the setting too; never a secret, nor its hash.
@@ -17,18 +17,10 @@ export function list(flags: Flags, context: CliContext, now: () => number = Date
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const logger = { info: () => {}, error: () => {} };
   const fixed = createFixedKeys({ ...config, cwd: context.cwd, logger }).list();
-  const stored: readonly Listed[] = config.stateFile === ":memory:" ? [] : listStored();
-  const keys: readonly Listed[] = [...stored, ...fixed.map((key) => ({ ...key, createdMs: undefined }))];
-
-  function listStored(): readonly Listed[] {
-    const state = openKeys(config, context.cwd);
-    try {
-      if (!state.keys.exists()) return [];
-      return state.keys.list().map((record) => ({ ...toKey(record), createdMs: record.createdMs }));
-    } finally {
-      state.close();
-    }
-  }
+  const keys =
+    config.stateFile === ":memory:"
+      ? listKeys(NO_STATE, fixed)
+      : withKeys(config, context.cwd, (state) => listKeys(state.keys, fixed));
 
   if (flags.json === true) {
     context.stdout.write(`${JSON.stringify(keys.map(toJson), null, 2)}\n`);
@@ -49,7 +41,7 @@ export function list(flags: Flags, context: CliContext, now: () => number = Date
   return EXIT.done;
 }
 
-function toJson({ id, name, source, createdMs, expiresMs, policy }: Listed): object {
+function toJson({ id, name, source, createdMs, expiresMs, policy }: ListedKey): object {
   return { id, name, source, created: toIso(createdMs), expires: toIso(expiresMs), ...policy };
 }
 

@@ -7,7 +7,7 @@ import { CommandError } from "../errors.ts";
  * Opens the keys and their usage in the state file, which a running gateway may use at the same time. Throws a CommandError for a state in
  * memory, which no other program can read.
  */
-export function openKeys({ stateFile }: Config, cwd: string): KeyState {
+function openKeys({ stateFile }: Config, cwd: string): KeyState {
   if (stateFile === ":memory:") {
     throw new CommandError(
       "With --state-file :memory: there is no file for keys. Name a file, or put the keys into a keys file " +

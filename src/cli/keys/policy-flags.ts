@@ -50,7 +50,7 @@ export function addPolicyOptions(command: Command): void {
     .option("--flows", "let its requests name flows (x-llm-d-inference-fairness-id), which share its turns fairly")
     .option(
       "--admin",
-      "allow administration: reload the settings, load, unload, download and delete models, explain routes, see the usage of every key, clear and warm the cache",
+      "allow administration: create and revoke keys, reload the settings, load, unload, download and delete models, explain routes, see the usage of every key, clear and warm the cache",
     );
 }
 

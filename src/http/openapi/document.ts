@@ -24,7 +24,7 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   403: "The key does not allow this model or request; or, without keys, `Host` isn't a name of the gateway.",
   404: "The model does not exist, and the message lists those that do; or nothing is stored under that id.",
   405: "The URL accepts other methods, which `allow` lists; or this one only to open a WebSocket.",
-  409: "A later request with the same `sluice-supersede` header replaced this one; or what is to be changed is in use.",
+  409: "A later request with the same `sluice-supersede` header replaced this one; or what is to be changed is in use, or can't be changed here.",
   410: "The stream was there, and the message says what became of it.",
   413: "The body or the file is larger than a limit, which the message names.",
   415: "The body is compressed, or not of the content type that is expected; or a web page may have sent it.",

@@ -4,17 +4,25 @@ import { z } from "zod";
 import type { Access } from "../../keys/access.ts";
 import { isLoopback } from "../../keys/exposure.ts";
 import { NANOS } from "../../keys/windows.ts";
+import { integer } from "../../protocols/fields.ts";
 import { parseWire } from "../../protocols/issue.ts";
+import { readNumbers } from "../../protocols/paging.ts";
 import type { UsageStore } from "../../store/usage.ts";
 import { shellCommand } from "../../version.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
+
+/** The most rows of one answer. */
+const MAX_USAGE_ROWS = 10_000;
 
 /** The query of `GET /admin/usage`. */
 const usageQuery = z.object({
   key: z.string().max(256).optional(),
   model: z.string().max(4096).optional(),
   since: z.iso.date().optional(),
+  until: z.iso.date().optional(),
+  limit: integer(1, MAX_USAGE_ROWS).optional(),
+  offset: integer(0, 1_000_000_000).optional(),
 });
 
 /** Admits admin keys, and, without keys, clients on this machine. Throws a 403 for others. */
@@ -35,17 +43,23 @@ export function assertAdmin(c: Context<HttpEnv>): void {
 /** `GET /admin/usage`: the usage of each key and model on each day, oldest first. */
 export function showUsage(store: UsageStore, access: Access | undefined): Handler<HttpEnv> {
   return (c) => {
-    const { key, model, since } = parseWire(usageQuery, c.req.query());
+    const query = readNumbers(c.req.query(), "limit", "offset");
+    const { key, model, since, until, limit = MAX_USAGE_ROWS, offset = 0 } = parseWire(usageQuery, query);
     access?.flush();
-    const query = {
-      ...(key !== undefined && { key }),
-      ...(model !== undefined && { model }),
-      ...(since !== undefined && { since }),
-    };
-    const rows = store.exists() ? store.list(query) : [];
+    // One more shows whether there are more.
+    const found = store.exists()
+      ? store.list({
+          ...(key !== undefined && { key }),
+          ...(model !== undefined && { model }),
+          ...(since !== undefined && { since }),
+          ...(until !== undefined && { until }),
+          ...{ limit: limit + 1, offset },
+        })
+      : [];
     return c.json({
       object: "list",
-      data: rows.map((row) => ({
+      has_more: found.length > limit,
+      data: found.slice(0, limit).map((row) => ({
         object: "usage",
         day: row.day,
         key_id: row.key,

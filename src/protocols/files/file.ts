@@ -2,7 +2,7 @@ import { z } from "zod";
 import { InvalidRequestError } from "../errors.ts";
 import { integer, string } from "../fields.ts";
 import { parseWire } from "../issue.ts";
-import { decodePaging, type Paging } from "../paging.ts";
+import { decodePaging, type Paging, readNumbers } from "../paging.ts";
 
 const PURPOSES = ["batch", "user_data", "assistants", "fine-tune", "vision", "evals"] as const;
 
@@ -80,11 +80,8 @@ const listSchema = z.object({
 export function decodeFileQuery(
   query: Readonly<Record<string, string>>,
 ): Paging & { readonly purpose: string | undefined } {
-  const { limit: given, purpose: wanted, ...rest } = query;
-  const { limit = MAX_LISTED, purpose: only } = parseWire(listSchema, {
-    ...(wanted !== undefined && { purpose: wanted }),
-    ...(given !== undefined && { limit: /^-?\d{1,9}$/.test(given) ? Number(given) : given }),
-  });
+  const { limit: _, purpose: __, ...rest } = query;
+  const { limit = MAX_LISTED, purpose: only } = parseWire(listSchema, readNumbers(query, "limit"));
   return { ...decodePaging(rest, "desc"), limit, purpose: only };
 }
 

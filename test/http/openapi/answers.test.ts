@@ -1,8 +1,12 @@
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
 import { routes as operations } from "../../../src/http/routes.ts";
+import { createAccess } from "../../../src/keys/access.ts";
+import { policySchema } from "../../../src/keys/key.ts";
+import { issueKey } from "../../../src/keys/manage.ts";
 import { openState } from "../../store/support.ts";
 import { admitted, finished, openBook, started, text } from "../../telemetry/requests/play.ts";
 import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
@@ -16,6 +20,8 @@ const ENDLESS = "Count for ever.";
 const NEW_BATCH = { endpoint: "/v1/chat/completions", completion_window: "24h" };
 /** What is there only when a batch has ended. */
 const WANTS_END = ["deleteMessageBatch", "messageBatchResults"];
+/** Its answers need more than one key, so that every request needs one. */
+const isAboutKeys = ({ path }: Operation) => path.startsWith("/admin/keys");
 const message = { type: "message", role: "user", content: "Hello." };
 
 /** Answers at once, or never what is in the background. */
@@ -37,6 +43,7 @@ async function createFilledApp() {
   send(request);
   const { app } = createTestApp({
     state,
+    access: createAccess({ config: { keysFile: "", apiKey: "" }, state, logger: pino({ level: "silent" }) }),
     requests: book,
     whatIf: answerOf(20),
     models: [{ ...model, can: { ...model.can, reranking: true } }],
@@ -80,9 +87,11 @@ async function createFilledApp() {
       .replace("/requests/{id}", `/requests/${request.id}`)
       .replace("/models/{id}", `/models/${MODEL_ID}`)
       .replace("{item}", item?.id ?? "");
+  const issue = (name: string) =>
+    issueKey(state.keys, { name, expiresMs: undefined, policy: policySchema.parse({ admin: true }) }, 0);
   /** Examples can't know the ids of what was stored. */
   const complete = (body: unknown) => JSON.parse(JSON.stringify(body).replaceAll(/file-0{32}/g, file));
-  return { app, fill, complete, end };
+  return { app, fill, complete, end, issue };
 }
 
 /** Every operation that HTTP answers, with each of its examples, or without a body where it takes none; test/http/websocket.test.ts has the other. */
@@ -94,15 +103,24 @@ const requests = answered.flatMap((operation) => {
 
 describe("the API's document", () => {
   it.each(requests)("describes correctly what %s answers to %s", async (_id, _name, operation, body) => {
-    const { app, fill, complete, end } = await createFilledApp();
+    const { app, fill, complete, end, issue } = await createFilledApp();
     if (WANTS_END.includes(operation.id)) end();
     const toInit = operation.request?.isForm === true ? formInit : jsonInit;
     const init = body === undefined ? {} : toInit(complete(body));
-    const response = await app.request(
-      fill(operation.path),
-      { ...init, method: operation.method.toUpperCase() },
-      FROM_HERE,
-    );
+    const request = new Request(`http://localhost${fill(operation.path)}`, {
+      ...init,
+      method: operation.method.toUpperCase(),
+    });
+    const response = isAboutKeys(operation)
+      ? await askAsAdmin(request)
+      : await app.request(request, undefined, FROM_HERE);
+
+    async function askAsAdmin(asked: Request): Promise<Response> {
+      const { id } = issue("another").record;
+      const own = new Request(asked.url.replace("%7Bid%7D", id), asked);
+      own.headers.set("authorization", `Bearer ${issue("an admin").secret}`);
+      return app.request(own, undefined, FROM_HERE);
+    }
     const text = await response.text();
     expect(`${response.status} ${text}`).toMatch(/^20[02] /);
     const type = response.headers.get("content-type")?.split(";")[0] ?? "";

@@ -228,6 +228,9 @@ export const listUsage: Operation = {
     inQuery("key", "Only this key, by its id or name.", z.string().max(256)),
     inQuery("model", "Only this model, by its id.", z.string().max(4096)),
     inQuery("since", "Only this day and later ones.", z.iso.date()),
+    inQuery("until", "Only this day and earlier ones.", z.iso.date()),
+    inQuery("limit", "The maximum number of rows; 10,000 by default.", z.int().min(1).max(10_000)),
+    inQuery("offset", "How many rows to leave out; 0 by default.", z.int().min(0)),
   ],
   answers: {
     200: {
@@ -235,7 +238,11 @@ export const listUsage: Operation = {
       content: {
         "application/json": {
           name: "UsageList",
-          schema: z.object({ object: z.literal("list"), data: z.array(usageRow) }),
+          schema: z.object({
+            object: z.literal("list"),
+            has_more: z.boolean().describe("Whether there are more rows than `limit`."),
+            data: z.array(usageRow),
+          }),
         },
       },
     },
