@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
 import type { Watch } from "../generation/watch.ts";
 import type { Answered, NoteAnswer, Own } from "../http/middleware/access-log.ts";
-import { readTrace, type TraceOf } from "../http/trace.ts";
+import type { TraceOf } from "../http/trace.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createMeter, type GatewayMeter } from "../telemetry/metrics/meter.ts";
 import type { RequestBook } from "../telemetry/requests/book.ts";
@@ -88,8 +88,8 @@ function noteAll(notes: readonly (NoteAnswer | undefined)[]): NoteAnswer | undef
 }
 
 function noteTrace(answered: Answered, own: Own, traces: Traces): void {
-  const { requestId, ms, header } = own;
+  const { requestId, ms, clientTrace } = own;
   const endMs = performance.now();
   const { url: path, path: route, ...others } = answered;
-  traces.answered({ ...others, requestId, path, route, startedMs: endMs - ms, endMs }, readTrace(header));
+  traces.answered({ ...others, requestId, path, route, startedMs: endMs - ms, endMs }, clientTrace());
 }

@@ -68,6 +68,24 @@ export function targetOf({ steps }: RouteNews): string | undefined {
   return steps.find(({ outcome }) => outcome === "answered" || outcome === "asked")?.target;
 }
 
+/** What became of one try of a request at another server. `left`: the reader left. */
+export type TryOutcome = "answered" | "refused" | "busy" | "failed" | "left";
+
+/** A try of a request at another server: its answer has begun, or there will be none. */
+export type TryNews = {
+  readonly type: "tried";
+  /** The server's name in the settings. */
+  readonly upstream: string;
+  readonly outcome: TryOutcome;
+  /** The status that a failure stands for, which the server need not have sent. */
+  readonly status?: number | undefined;
+  /** How many tries there were before. */
+  readonly earlier: number;
+  readonly tookMs: number;
+  /** The id of its span, if the server was told of one. */
+  readonly spanId?: string | undefined;
+};
+
 /** News of a request apart from its events, from any layer or the engine. */
 export type News =
   /** Its key's limits have admitted it. */
@@ -92,6 +110,7 @@ export type News =
     }
   /** Its answer broke off, and this target continues it. */
   | { readonly type: "continued"; readonly target: string }
+  | TryNews
   /** A choice has ended after this work in the engine. */
   | { readonly type: "evaluated"; readonly choice: number; readonly evaluation: Evaluation }
   /** This target of its route has worked on it too: its answer was not used, and another one's is. */

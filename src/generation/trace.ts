@@ -7,7 +7,19 @@ export type TraceContext = {
   readonly isSampled: boolean;
   /** `tracestate` as it came. */
   readonly state: string | undefined;
+  /** Whether a collector is told of this request's spans, so that others may come below them. */
+  readonly isTold?: boolean;
 };
+
+/** The place of a new span below this one; the same place where nobody is told of spans. */
+export function placeBelow(trace: TraceContext): TraceContext {
+  return trace.isTold === true ? { ...trace, spanId: newSpanId() } : trace;
+}
+
+/** 16 hexadecimal digits. */
+function newSpanId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex");
+}
 
 /** The headers that take a trace on to another server. */
 export function traceHeaders({ traceId, spanId, isSampled, state }: TraceContext): Readonly<Record<string, string>> {

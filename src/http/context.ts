@@ -16,6 +16,8 @@ export type RequestFacts = {
   path?: string;
   /** Its place in a trace, if it is in one. */
   trace?: TraceContext;
+  /** The place in a trace that its client has named. */
+  clientTrace?: TraceContext;
   /** The model's id, once it is known. */
   model?: string;
   /** The id of its preset. */

@@ -31,6 +31,9 @@ export type AnswerOptions = {
 
 type Result = IteratorResult<GenerationEvent>;
 
+/** News that count whatever becomes of a target's answer. */
+const OF_ALL: ReadonlySet<News["type"]> = new Set(["waiting", "admitted", "tried", "evaluated"]);
+
 const DONE: Result = { done: true, value: undefined };
 
 /**
@@ -81,8 +84,7 @@ function createCourse(
     const untold: News[] = [];
     let isUsed = false;
     const observe = (news: News) => {
-      const isOfAll = news.type === "waiting" || news.type === "admitted" || news.type === "evaluated";
-      if (isUsed || isOfAll) request.observe?.(news);
+      if (isUsed || OF_ALL.has(news.type)) request.observe?.(news);
       else untold.push(news);
     };
     const attempt = ask(first, { ...toJudge(request), observe });

@@ -34,7 +34,9 @@ export function startAttempt(request: GenerationRequest, generate: Generate): At
   let events: AsyncIterator<GenerationEvent> | undefined;
 
   function observe(news: News): void {
-    if (isTelling && (hasBegun || news.type !== "cache")) request.observe?.(news);
+    // What another server was asked happened, whoever answers.
+    const isDue = news.type === "tried" || (isTelling && (hasBegun || news.type !== "cache"));
+    if (isDue) request.observe?.(news);
     else untold.push(news);
   }
 

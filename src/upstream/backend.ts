@@ -198,6 +198,7 @@ async function* run(
     signal: AbortSignal.any([request.signal, left.signal]),
     via: request.terms?.via,
     trace: request.terms?.trace,
+    observe: request.observe,
     maxWaitMs: request.terms?.maxWaitMs,
     onRetry: (status: number | undefined, pauseMs: number) =>
       request.observe?.({ type: "retrying", upstream: settings.name, status, pauseMs }),
@@ -344,7 +345,7 @@ function embedAt(
     if (written === undefined) throw brokenAnswer(settings.name, "makes no embeddings");
     const asked = {
       ...{ ...written, model: target.model, headers: { "x-request-id": id } },
-      ...{ via: terms?.via, trace: terms?.trace, signal },
+      ...{ via: terms?.via, trace: terms?.trace, observe: request.observe, signal },
     };
     const read = await server.ask(asked, async (reply) =>
       api.readEmbedding?.(await readWholeJson(settings.name, reply)),
@@ -359,7 +360,7 @@ function embedAt(
 async function passEmbedding(
   server: UpstreamServer,
   { model }: Target,
-  { id, model: ownName, terms, signal }: EmbeddingRequest,
+  { id, model: ownName, terms, observe, signal }: EmbeddingRequest,
   text: string,
 ): Promise<EmbeddingResult> {
   const { api, passing, settings } = server;
@@ -371,6 +372,7 @@ async function passEmbedding(
     headers: { "x-request-id": id },
     via: terms?.via,
     trace: terms?.trace,
+    observe,
     signal,
   };
   return server.ask(asked, async (reply) => {

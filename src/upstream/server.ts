@@ -2,7 +2,8 @@ import type { Clock } from "../clock.ts";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import type { BackendState } from "../generation/backend.ts";
 import { UpstreamError } from "../generation/errors.ts";
-import type { TraceContext } from "../generation/trace.ts";
+import type { Observe, TryOutcome } from "../generation/news.ts";
+import { placeBelow, type TraceContext } from "../generation/trace.ts";
 import { anthropicApi } from "./anthropic.ts";
 import type { Api } from "./api.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
@@ -56,6 +57,8 @@ type Asked = {
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
   readonly trace?: TraceContext | undefined;
+  /** Hears of each try. */
+  readonly observe?: Observe | undefined;
   readonly signal: AbortSignal;
   /** No wait before another try is longer. */
   readonly maxWaitMs?: number | undefined;
@@ -64,9 +67,6 @@ type Asked = {
 };
 
 type Begin<Begun> = (reply: Awaited<ReturnType<Channel["ask"]>>) => Promise<Begun>;
-
-/** What became of one try of a request. */
-export type TryOutcome = "answered" | "refused" | "busy" | "failed" | "left";
 
 export type UpstreamServerOptions = {
   readonly settings: UpstreamSettings;
@@ -127,7 +127,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   breaker.onChange(() => {
     const state = breaker.state();
     log[state === "open" ? "warn" : "info"]({ upstream: name, state }, `upstream ${name} ${WORDS[state]}`);
-    tell();
+    tellState();
   });
 
   function stateNow(): BackendState {
@@ -136,7 +136,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     return isKnown || breaker.state() === "trying" ? "ready" : "loading";
   }
 
-  function tell(): void {
+  function tellState(): void {
     const state = stateNow();
     if (state === lastState) return;
     lastState = state;
@@ -183,10 +183,19 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
   }
 
   async function askOnce<Begun>(
-    { model, path, body, headers, via, trace, signal }: Asked,
+    { model, path, body, headers, via, trace, observe, signal }: Asked,
     begin: Begin<Begun>,
+    earlier: number,
   ): Promise<Begun> {
     const attempt = letIn();
+    const startedMs = clock.now();
+    const place = trace && placeBelow(trace);
+    const tell = (outcome: TryOutcome, status?: number) => {
+      onTry(outcome);
+      const tookMs = clock.now() - startedMs;
+      const spanId = place === trace ? undefined : place?.spanId;
+      observe?.({ type: "tried", upstream: name, outcome, status, earlier, tookMs, spanId });
+    };
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("first byte")), settings.timeouts.firstByteMs);
     try {
@@ -197,19 +206,19 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
         body,
         headers: kind.reportsLoad === true ? { ...headers, [LOAD_FORMAT_HEADER]: "TEXT" } : headers,
         via,
-        trace,
+        trace: place,
         signal: wanted,
       });
       noteLoad(model, reply.header(LOAD_HEADER));
       const begun = await begin(reply);
       attempt.succeeded();
-      onTry("answered");
+      tell("answered");
       isKnown = true;
-      tell();
+      tellState();
       return begun;
     } catch (thrown) {
       const error = signal.aborted ? signal.reason : readable(thrown);
-      onTry(outcomeOf(error, signal));
+      tell(outcomeOf(error, signal), error instanceof UpstreamError ? error.failure.status : undefined);
       if (!signal.aborted && isUnwell(error)) attempt.failed();
       else if (error instanceof UpstreamError) attempt.succeeded();
       else attempt.saidNothing();
@@ -243,7 +252,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     earned = Math.min(MAX_EARNED, earned + TRIES_EARNED);
     for (let tries = 1; ; tries++) {
       try {
-        return await askOnce(asked, begin);
+        return await askOnce(asked, begin, tries - 1);
       } catch (error) {
         noteRest(error);
         const pauseMs = pauseBefore(error, tries, asked);
@@ -325,7 +334,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
       if (closed.signal.aborted) return;
       if (isWell) isKnown = true;
       breaker.note(isWell);
-      tell();
+      tellState();
     },
     async close() {
       closed.abort();

@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { type Behave, json } from "../fixtures/mock-upstream.ts";
 import { answerAs, ask, closeUpstreams, openUpstream } from "./support.ts";
 
 const value = z.looseObject({ stringValue: z.string().optional(), intValue: z.unknown().optional() });
@@ -87,7 +88,9 @@ describe("traces", () => {
     const work = spans.find(({ name }) => name === "chat ours");
     expect(answer).toMatchObject({ traceId: TRACE, parentSpanId: "00f067aa0ba902b7", kind: 2 });
     expect(work).toMatchObject({ traceId: TRACE, parentSpanId: answer?.spanId, kind: 3 });
-    expect(heard).toMatchObject({ traceparent: `00-${TRACE}-${answer?.spanId}-01`, tracestate: "a=1" });
+    const tried = spans.find(({ name }) => name === "POST");
+    expect(tried).toMatchObject({ traceId: TRACE, parentSpanId: work?.spanId, kind: 3 });
+    expect(heard).toMatchObject({ traceparent: `00-${TRACE}-${tried?.spanId}-01`, tracestate: "a=1" });
     const attributes = work?.attributes ?? [];
     expect(Number(attributeOf(attributes, "gen_ai.usage.input_tokens"))).toBe(9);
     expect(Number(attributeOf(attributes, "gen_ai.usage.output_tokens"))).toBe(2);
@@ -99,6 +102,30 @@ describe("traces", () => {
       expect(BigInt(end)).toBeGreaterThanOrEqual(BigInt(start));
       expect(Math.abs(Number(BigInt(start) / 1_000_000n) - Date.now())).toBeLessThan(600_000);
     }
+  });
+
+  it("have a span for each try at an upstream, which the upstream continues", async () => {
+    let asked = 0;
+    const answer = answerAs("generic", "Hello");
+    const failsOnce: Behave = (response, request) => {
+      asked += request.method === "POST" ? 1 : 0;
+      if (asked === 1 && request.method === "POST") return json(response, 500, { error: { message: "Not now." } });
+      return answer(response, request);
+    };
+    const opened = await openUpstream(failsOnce, "kind: generic");
+    await ask(opened, CHAT, QUESTION, { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` });
+    const heard = opened.mock.posts().map(({ headers }) => headers.traceparent);
+    await closeUpstreams();
+    const tries = collector.spans().filter(({ name }) => name === "POST");
+    expect(heard).toEqual(tries.map(({ spanId }) => `00-${TRACE}-${spanId}-01`));
+    expect(new Set(heard).size).toBe(2);
+    expect(tries.map(({ attributes }) => attributeOf(attributes, "sluice.try.outcome"))).toEqual([
+      "failed",
+      "answered",
+    ]);
+    expect(Number(attributeOf(tries[1]?.attributes ?? [], "http.request.resend_count"))).toBe(1);
+    const work = collector.spans().find(({ name }) => name === "chat ours");
+    expect(tries.map(({ parentSpanId }) => parentSpanId)).toEqual([work?.spanId, work?.spanId]);
   });
 
   it("are of their own where the client has none, also of what is refused", async () => {

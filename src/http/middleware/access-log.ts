@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { CacheNews } from "../../generation/cache.ts";
 import { type RouteNews, targetOf } from "../../generation/news.ts";
+import type { TraceContext } from "../../generation/trace.ts";
 import type { TokenCounts } from "../../protocols/tally.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { CLIENT_CLOSED_REQUEST } from "../errors.ts";
@@ -18,6 +19,8 @@ export type Logged = {
   readonly requestId: string;
   /** Reads a header of the request. */
   readonly header: (name: string) => string | undefined;
+  /** The place in a trace that the client has named. */
+  readonly clientTrace: () => TraceContext | undefined;
   readonly method: string;
   readonly path: string;
   readonly status: number;
@@ -63,6 +66,7 @@ export function logAnswer(
     logLine(logger, noteAnswer, {
       requestId: c.get("requestId"),
       header: (name) => c.req.header(name),
+      clientTrace: () => facts.clientTrace,
       method: c.req.method,
       path: c.req.path,
       status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
@@ -82,7 +86,7 @@ export function logAnswer(
 }
 
 /** What each of several requests that are alike has of its own. */
-export type Own = Pick<Logged, "requestId" | "header" | "ms">;
+export type Own = Pick<Logged, "requestId" | "header" | "clientTrace" | "ms">;
 
 function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, logged: Logged): void {
   noteAnswer?.(answerOf(logged), logged);

@@ -94,6 +94,7 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
     const client = readTrace(header);
     const place = traceOf === undefined ? client : traceOf(requestId, client);
     if (place !== undefined) facts.trace = place;
+    if (client !== undefined) facts.clientTrace = client;
     const answer = cors !== undefined && c.req.method === "OPTIONS" ? cors.answerPreflight(header) : refuse(c);
     if (answer === undefined) await next();
     else c.res = await answer;

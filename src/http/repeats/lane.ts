@@ -12,6 +12,7 @@ import { takeTurn } from "../loop-turns.ts";
 import { type NoteAnswer, prepareLines } from "../middleware/access-log.ts";
 import { bearerOf } from "../middleware/authenticate.ts";
 import { newRequestId } from "../middleware/pass.ts";
+import { readTrace } from "../trace.ts";
 import { createBuffers } from "./buffers.ts";
 import { nominate } from "./candidates.ts";
 import { digestOf } from "./digest.ts";
@@ -151,7 +152,8 @@ export function standInFront(deps: LaneDeps, app: RequestListener): RequestListe
     outgoing.writeHead(200, headers ?? headersNow());
     send(outgoing, form, startedMs);
     // Not in a later turn: the bytes have left, and immediates for lines and for turns together chain dead requests until V8's next full collection.
-    form.log({ requestId, header: (name) => headerOf(incoming, name), ms: now() - startedMs });
+    const header = (name: string) => headerOf(incoming, name);
+    form.log({ requestId, header, clientTrace: () => readTrace(header), ms: now() - startedMs });
   }
 
   function send(outgoing: ServerResponse, { template }: Form, nowMs: number): void {

@@ -39,7 +39,7 @@ export async function openTraceExport(options: ExportOptions): Promise<TraceExpo
   const { settings, version, toUnixMs, warn, exporter } = options;
   listenToLibraries(warn);
   /** The ids of the next span, where it must have certain ones. */
-  let next: Pick<TraceContext, "traceId" | "spanId"> | undefined;
+  let next: { readonly traceId?: string; readonly spanId?: string } | undefined;
   const resource = defaultResource()
     .merge(resourceFromAttributes({ "service.name": "sluice", "service.version": version }))
     .merge(detectResources({ detectors: [envDetector] }));
@@ -59,7 +59,7 @@ export async function openTraceExport(options: ExportOptions): Promise<TraceExpo
   const tracer = provider.getTracer("sluice", version, { schemaUrl: SCHEMA_URL });
 
   function tell(plan: SpanPlan, parent: TraceContext | undefined, own?: TraceContext): void {
-    next = own;
+    next = own ?? (plan.spanId === undefined ? undefined : { spanId: plan.spanId });
     const around = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, toSpanContext(parent));
     const { name, kind, startMs, endMs, attributes, error } = plan;
     const span = tracer.startSpan(

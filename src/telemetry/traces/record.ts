@@ -1,7 +1,7 @@
 import type { EmbeddingRequest } from "../../generation/embedding.ts";
 import { GenerationError } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
-import { type Evaluation, type RouteNews, targetOf } from "../../generation/news.ts";
+import { type Evaluation, type RouteNews, type TryNews, targetOf } from "../../generation/news.ts";
 import { type GenerationRequest, imagesOf, type Prompt, textsOfInfill } from "../../generation/request.ts";
 import type { TraceContext } from "../../generation/trace.ts";
 import type { Follow, Follower } from "../../generation/watch.ts";
@@ -22,6 +22,8 @@ export type Work = {
   readonly firstMs: number | undefined;
   /** The work of each choice in the engine, with the time of its end. */
   readonly evaluations: readonly (Evaluation & { readonly choice: number; readonly endMs: number })[];
+  /** Its tries at other servers, with the time when each was answered or over. */
+  readonly tries: readonly (TryNews & { readonly atMs: number })[];
   readonly reasons: readonly string[];
   readonly tokens: {
     readonly prompt: number;
@@ -36,7 +38,7 @@ export type Work = {
   readonly content: { readonly input: string; readonly output: string } | undefined;
 };
 
-/** More choices are not told one by one. */
+/** More choices, and more tries, are not told one by one. */
 const MAX_TOLD = 32;
 /** Of prompt and answer, each, in characters. */
 const MAX_CONTENT = 16 * 1024;
@@ -57,6 +59,7 @@ class Recorded implements Follower {
   readonly #take: (work: Work) => void;
   readonly #said: string[] | undefined;
   readonly #evaluations: Work["evaluations"][number][] = [];
+  readonly #tries: Work["tries"][number][] = [];
   readonly #reasons = new Map<number, string>();
   #wait: Work["wait"];
   #cache: string | undefined;
@@ -121,6 +124,9 @@ class Recorded implements Follower {
         if (this.#evaluations.length < MAX_TOLD) this.#evaluations.push({ ...evaluation, choice, endMs: now() });
         return;
       }
+      case "tried":
+        if (this.#tries.length < MAX_TOLD) this.#tries.push({ ...sighting, atMs: now() });
+        return;
       case "left":
         this.#prompt += sighting.spent.prompt;
         this.#completion += sighting.spent.completion;
@@ -160,6 +166,7 @@ class Recorded implements Follower {
       route,
       firstMs: this.#firstMs,
       evaluations: this.#evaluations,
+      tries: this.#tries,
       reasons: [...this.#reasons.values()],
       tokens: {
         ...{ prompt: this.#prompt, cached: this.#cached },

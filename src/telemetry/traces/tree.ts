@@ -21,6 +21,8 @@ export type Answer = {
 export type SpanPlan = {
   readonly name: string;
   readonly kind: "server" | "client" | "internal";
+  /** Its id, if others were told of it before; a new one if absent. */
+  readonly spanId?: string | undefined;
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -88,7 +90,11 @@ export function spanOfWork(work: Work, provider: string | undefined): SpanPlan {
       [NAMES.output]:
         content && JSON.stringify([{ role: "assistant", parts: [{ type: "text", content: content.output }] }]),
     }),
-    children: [...waitOf(work), ...work.evaluations.flatMap((evaluation) => stagesOf(evaluation, work))],
+    children: [
+      ...waitOf(work),
+      ...work.tries.map((tried) => spanOfTry(tried, work)),
+      ...work.evaluations.flatMap((evaluation) => stagesOf(evaluation, work)),
+    ],
   };
 }
 
@@ -97,6 +103,30 @@ function waitOf({ wait, startedMs }: Work): readonly SpanPlan[] {
   const startMs = Math.max(startedMs, wait.untilMs - wait.ms);
   const attributes = { [NAMES.position]: wait.position };
   return [{ name: "queue", kind: "internal", startMs, endMs: wait.untilMs, attributes, children: [] }];
+}
+
+/** The span of a try at another server. One that was answered lasts as long as the work. */
+function spanOfTry(tried: Work["tries"][number], { startedMs, endMs, error }: Work): SpanPlan {
+  const { upstream, outcome, status, earlier, tookMs, spanId, atMs } = tried;
+  const isAnswered = outcome === "answered";
+  const failure = isAnswered ? error : status === undefined ? outcome : String(status);
+  return {
+    name: "POST",
+    kind: "client",
+    spanId,
+    startMs: Math.max(startedMs, atMs - tookMs),
+    endMs: isAnswered ? endMs : atMs,
+    attributes: known({
+      [NAMES.method]: "POST",
+      [NAMES.status]: isAnswered ? 200 : undefined,
+      [NAMES.resends]: earlier === 0 ? undefined : earlier,
+      [NAMES.error]: failure,
+      [NAMES.upstream]: upstream,
+      [NAMES.outcome]: outcome,
+    }),
+    error: failure,
+    children: [],
+  };
 }
 
 /** A choice is decoded until its end, and its prompt is evaluated before that. */
@@ -126,12 +156,8 @@ export function contextOf(
   const digits = /^req_([0-9a-f]{32})$/.exec(requestId)?.[1];
   if (digits === undefined) return undefined;
   const traceId = client?.traceId ?? digits;
-  return {
-    traceId,
-    spanId: digits.slice(16),
-    isSampled: isSampled(traceId, client?.isSampled),
-    state: client?.state,
-  };
+  const isTold = isSampled(traceId, client?.isSampled);
+  return { traceId, spanId: digits.slice(16), isSampled: isTold, state: client?.state, isTold };
 }
 
 type Attribute = SpanPlan["attributes"][string];

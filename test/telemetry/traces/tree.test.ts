@@ -20,6 +20,7 @@ const WORK: Work = {
       computeMs: 300,
     },
   ],
+  tries: [],
   reasons: ["stop"],
   tokens: { prompt: 12, cached: 0, completion: 8, reasoning: 0 },
 };
@@ -53,6 +54,25 @@ describe("the spans of a request's work", () => {
       kind: "client",
       attributes: { "gen_ai.provider.name": "there" },
     });
+  });
+
+  it("have its tries at other servers, of which the answered one lasts to the end", () => {
+    const tried = { type: "tried", upstream: "there" } as const;
+    const tries = [
+      { ...tried, outcome: "failed", status: 500, earlier: 0, tookMs: 50, atMs: 1_150, spanId: "1".repeat(16) },
+      { ...tried, outcome: "answered", earlier: 1, tookMs: 100, atMs: 1_300 },
+    ] as const;
+    const { children } = spanOfWork({ ...WORK, evaluations: [], wait: undefined, tries }, "generic");
+    expect(children).toMatchObject([
+      {
+        ...{ name: "POST", kind: "client", startMs: 1_100, endMs: 1_150, error: "500", spanId: "1".repeat(16) },
+        attributes: { "sluice.upstream": "there", "sluice.try.outcome": "failed", "error.type": "500" },
+      },
+      {
+        ...{ startMs: 1_200, endMs: 1_500, error: undefined },
+        attributes: { "http.request.resend_count": 1, "http.response.status_code": 200 },
+      },
+    ]);
   });
 
   it("tell the targets that a route has tried", () => {
@@ -106,10 +126,11 @@ describe("the span of an answer", () => {
   it("is in its client's trace, else in one of its own", () => {
     const client = { traceId: "4".repeat(32), spanId: "7".repeat(16), isSampled: false, state: "a=1" };
     const decide = (_: string, ofClient: boolean | undefined) => ofClient ?? true;
-    expect(contextOf(ANSWER.requestId, client, decide)).toEqual({ ...client, spanId: "8448eb211c80319c" });
+    const ofClient = { ...client, spanId: "8448eb211c80319c", isTold: false };
+    expect(contextOf(ANSWER.requestId, client, decide)).toEqual(ofClient);
     expect(contextOf(ANSWER.requestId, undefined, decide)).toEqual({
       ...{ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "8448eb211c80319c" },
-      ...{ isSampled: true, state: undefined },
+      ...{ isSampled: true, state: undefined, isTold: true },
     });
     expect(contextOf("warm-up", undefined, decide)).toBeUndefined();
   });
