@@ -5,7 +5,17 @@ import type { ModelEngine } from "./engines.ts";
 /** The engines of a model, which are its replicas, as one. */
 export type EngineSet = Pick<
   Engine,
-  "state" | "info" | "text" | "heldTokens" | "generate" | "onStateChange" | "start" | "load" | "unload" | "stop"
+  | "state"
+  | "info"
+  | "text"
+  | "heldTokens"
+  | "steps"
+  | "generate"
+  | "onStateChange"
+  | "start"
+  | "load"
+  | "unload"
+  | "stop"
 > & {
   /** At least one. */
   readonly all: readonly [ModelEngine, ...ModelEngine[]];

@@ -134,6 +134,7 @@ function createModelEngine(
       ...(kept && { keptPrefixes: kept }),
       drafts: config.drafts,
       measureEnergy: config.measureEnergy,
+      countSteps: config.metrics !== "off",
       ...(config.replicas > 1 && devices === undefined && { coreShare: 1 / config.replicas }),
     },
     logger,

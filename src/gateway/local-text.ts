@@ -14,7 +14,7 @@ import { queueOptionsOf } from "./queue-options.ts";
 
 /** The part of a local backend that writes text. */
 export type TextAnswers = Required<
-  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "occupancy" | "predictMs">
+  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "occupancy" | "steps" | "predictMs">
 > & {
   /** Resolves once no client's request is in progress. */
   readonly idle: () => Promise<void>;
@@ -35,7 +35,7 @@ export async function answerText(
     callTools({ loadTemplate: () => chatTemplate(model, engines), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, counts, workload, predictMs, idle } = await openQueue(engines, load, config);
+  const { gate, turns, counts, returns, workload, predictMs, idle } = await openQueue(engines, load, config);
   return {
     generate: compose([dropImages, gate, ...layers, turns], engines.generate),
     measure: compose([dropImages, ...layers], measurePrompts(engines.text)),
@@ -43,10 +43,11 @@ export async function answerText(
     price: compose([dropImages, ...layers], pricePrompts(engines.text)),
     text: engines.text,
     workload,
+    steps: () => engines.steps,
     occupancy() {
       const { info, heldTokens, all } = engines;
       return {
-        ...workload(),
+        ...{ ...workload(), returns: returns() },
         slots: { used: counts().sequences, all: config.slots * all.length },
         ...(info && { kv: { heldTokens, roomTokens: info.slots * all.length * info.contextTokens } }),
       };

@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { Engine } from "../engine/host/engine.ts";
+import { sumSteps } from "../engine/host/step-totals.ts";
 import type { BackendState } from "../generation/backend.ts";
 import type { ModelText } from "../generation/model.ts";
 import { createHeldPrompts } from "../queue/held-prompts.ts";
@@ -53,6 +54,9 @@ export function joinReplicas(all: EngineSet["all"]): EngineSet {
     },
     get heldTokens() {
       return all.reduce((sum, { heldTokens }) => sum + heldTokens, 0);
+    },
+    get steps() {
+      return sumSteps(all.flatMap(({ steps }) => steps ?? []));
     },
     generate: (request) => (all[request.terms?.place ?? 0] ?? first).generate(request),
     onStateChange(listener) {

@@ -4,6 +4,7 @@ import { NotSupportedByModelError } from "./errors.ts";
 import type { Generate, Layer, Settle } from "./layer.ts";
 import type { ModelText } from "./model.ts";
 import type { GenerationRequest } from "./request.ts";
+import type { StepCounts } from "./step-counts.ts";
 import type { WireProtocol } from "./verbatim.ts";
 
 /**
@@ -85,7 +86,15 @@ export type Occupancy = {
   readonly kv?: { readonly heldTokens: number; readonly roomTokens: number };
   /** The expected time to the first token of a short new request, by what was measured here, in ms; undefined without measurements. */
   readonly firstTokenMs: number | undefined;
+  /** Refused requests that came back when they were told to: how many were then admitted, and how many refused again. */
+  readonly returns?: Returns;
 };
+
+/** Whose word a time is: a tenant's for itself, or an administrator's for all. */
+export type KeptBy = { readonly tenant: string; readonly isForAll: boolean };
+
+/** What became of refused requests that came back when they were told to. */
+export type Returns = { readonly admitted: number; readonly refused: number };
 
 /** A loaded model's place in this machine's memory. */
 export type Residence = {
@@ -142,6 +151,8 @@ export type Backend = {
   readonly workload: () => Workload | undefined;
   /** Absent if nothing is counted here, such as for a route. */
   readonly occupancy?: () => Occupancy;
+  /** What the steps of its engine on this machine were; undefined before the first, and if they are not counted. */
+  readonly steps?: () => StepCounts | undefined;
   /** The expected time to the first token of this request, in ms. Absent if nothing is more precise than `workload`. */
   readonly predictMs?: (request: GenerationRequest) => number;
   /**

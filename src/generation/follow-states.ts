@@ -14,25 +14,27 @@ export type Backends<B> = {
 export function followStates<
   B extends Pick<Backend, "id"> & { readonly onStateChange?: Backend["onStateChange"] | undefined },
 >(backends: Backends<B>, follow: (backend: B) => ((state: BackendState) => void) | undefined): () => void {
-  const stops = new Map<string, () => void>();
+  const followed = new Map<string, { readonly by: B["onStateChange"]; readonly stop: () => void }>();
 
   function look(): void {
     const served = new Map(backends.list().map((backend) => [backend.id, backend]));
-    for (const [id, stop] of stops) {
-      if (served.has(id)) continue;
+    for (const [id, { by, stop }] of followed) {
+      // Another one may have come in its place, under its name.
+      if (served.get(id)?.onStateChange === by) continue;
       stop();
-      stops.delete(id);
+      followed.delete(id);
     }
     for (const [id, backend] of served) {
-      if (stops.has(id) || backend.onStateChange === undefined) continue;
+      const { onStateChange } = backend;
+      if (followed.has(id) || onStateChange === undefined) continue;
       const listener = follow(backend);
-      stops.set(id, listener === undefined ? () => {} : backend.onStateChange(listener));
+      followed.set(id, { by: onStateChange, stop: listener === undefined ? () => {} : onStateChange(listener) });
     }
   }
   look();
   const forget = backends.onChange(look);
   return () => {
     forget();
-    for (const stop of stops.values()) stop();
+    for (const { stop } of followed.values()) stop();
   };
 }

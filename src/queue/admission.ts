@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { Returns } from "../generation/backend.ts";
 import { type Overload, OverloadedError } from "../generation/errors.ts";
 import type { Terms } from "../generation/terms.ts";
 import type { Bound, Claim } from "./bound.ts";
@@ -16,6 +17,8 @@ export type Admission = {
    * @throws OverloadedError if there is no room or the first token would come too late; it says when to retry
    */
   enter(order: Demand & { readonly mark: string }, terms: Pick<Terms, "priority" | "maxWaitMs">): Admitted;
+  /** Whether what refused requests were told was true. */
+  readonly returns: Returns;
 };
 
 /** The room that a request holds. */
@@ -37,6 +40,7 @@ export type AdmissionOptions = {
 
 export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOptions): Admission {
   const [own] = bounds;
+  const returns = { admitted: 0, refused: 0 };
 
   /** Returns whether the request comes back at the time it was told. Throws if a bound has no room. */
   function findRoom(claim: Claim, nowMs: number): boolean {
@@ -47,6 +51,7 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
       isReturning ||= answer.isReturning;
       if (answer.departures > 0) {
         const retryMs = bound.refuse(claim, answer.departures, nowMs);
+        if (isReturning) returns.refused += 1;
         throw refusal(`The server already has ${bound.requests} requests in progress.`, retryMs);
       }
     }
@@ -69,12 +74,14 @@ export function createAdmission({ queue, bounds, maxWaitMs, clock }: AdmissionOp
   }
 
   return {
+    returns,
     enter(order, { priority, maxWaitMs: askedMs = Number.POSITIVE_INFINITY }) {
       const enteredMs = clock.now();
       const claim = { tenant: order.tenant, mark: order.mark, tokens: queue.tokensOf(order.size) };
       const isReturning = findRoom(claim, enteredMs);
       // A place is held for a request that comes back when it was told to.
-      if (!isReturning) findTime({ ...order, priority }, askedMs, claim, enteredMs);
+      if (isReturning) returns.admitted += 1;
+      else findTime({ ...order, priority }, askedMs, claim, enteredMs);
       for (const bound of bounds) bound.enter(claim, enteredMs);
       return {
         isReturning,

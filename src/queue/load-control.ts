@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
-import type { Workload } from "../generation/backend.ts";
+import type { Returns, Workload } from "../generation/backend.ts";
 import type { EmbedLayer } from "../generation/embedding.ts";
 import type { Layer } from "../generation/layer.ts";
 import type { PromptPrice } from "../generation/model.ts";
@@ -64,6 +64,7 @@ export type QueueLayers = {
   /** The innermost layer, around its engine. */
   readonly turns: Layer;
   readonly counts: () => QueueCounts;
+  readonly returns: () => Returns;
   readonly workload: () => Workload;
   /** When the first token of a request that came now is likely to come, in ms. */
   readonly predictMs: (request: GenerationRequest) => number;
@@ -163,8 +164,10 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
     const own = boundOf(models);
     const presence = presenceOfOne(use);
     const queue = open(clock);
+    const admission = createAdmission({ queue, bounds: [own, total], maxWaitMs, clock });
     return {
-      gate: guard(createAdmission({ queue, bounds: [own, total], maxWaitMs, clock }), superseding, presence),
+      gate: guard(admission, superseding, presence),
+      returns: () => ({ ...admission.returns }),
       look: queue.look,
       refuseWaiting: queue.refuseWaiting,
       turns: takeTurns({ queue, clock, price }),

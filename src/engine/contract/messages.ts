@@ -3,6 +3,7 @@ import type { TokenizeOptions } from "../../generation/model.ts";
 import type { GenerationRequest, Grammar, Prompt, Sampling, Tool } from "../../generation/request.ts";
 import type { Priority } from "../../generation/terms.ts";
 import { count, heartbeat, loadFailed, logged, type MessageOf, type Parsed, parserOf } from "./parse.ts";
+import { stepsMessage } from "./steps.ts";
 
 /** The device that runs the model's layers. `auto` picks the best one found; `off` is the CPU. */
 export type GpuChoice = "auto" | "off" | "cuda" | "vulkan" | "metal";
@@ -37,6 +38,8 @@ export type EngineOptions = {
   readonly keptPrefixes?: KeptPrefixesOptions;
   /** Whether several tokens are guessed and evaluated at once; `auto` does so where it is faster. */
   readonly drafts: "auto" | "off";
+  /** Whether to count steps and the time between tokens. */
+  readonly countSteps?: boolean;
   /** Whether to read the processors' counters of energy around each native call. */
   readonly measureEnergy?: boolean;
 };
@@ -241,6 +244,7 @@ const workerMessage = z.discriminatedUnion("type", [
   /** One for each step, with the news of every sequence. */
   z.object({ type: z.literal("step"), updates: z.array(update) }),
   queryResult,
+  stepsMessage,
   heartbeat,
   logged,
 ]);

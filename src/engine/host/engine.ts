@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import type { Generate } from "../../generation/layer.ts";
 import type { ModelText } from "../../generation/model.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
+import type { StepCounts } from "../../generation/step-counts.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
 import {
   type EngineInfo,
@@ -17,6 +18,7 @@ import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living, type Room } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
+import { createStepTotals } from "./step-totals.ts";
 import { createTextQueries } from "./text-queries.ts";
 import { createVocabulary } from "./vocabulary.ts";
 import { forkWorker, type SpawnWorker } from "./worker-child.ts";
@@ -40,6 +42,8 @@ export type Engine = Living<EngineInfo> & {
   readonly counts: { readonly requests: number; readonly submissions: number };
   /** The tokens of running sequences, prompts included. */
   readonly heldTokens: number;
+  /** What its steps were since the gateway has started, up to half a second ago; undefined if they are not counted. */
+  readonly steps: StepCounts | undefined;
 };
 
 type CreateEngineOptions = {
@@ -55,7 +59,7 @@ type CreateEngineOptions = {
   readonly isKept?: () => boolean;
 };
 
-type News = Extract<WorkerMessage, { readonly type: "step" | "rejected" | "result" }>;
+type News = Extract<WorkerMessage, { readonly type: "step" | "steps" | "rejected" | "result" }>;
 
 /**
  * Creates an engine. Its process starts with `start`, `load` or the first request. If the process dies or hangs, it is replaced, and
@@ -83,6 +87,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       clock,
       ...(given.spawnVocabulary && { spawn: given.spawnVocabulary }),
     });
+  const stepTotals = createStepTotals();
   const vocabularies = { needed: openVocabulary(), wished: openVocabulary() };
   const queries = createTextQueries({
     demand: () => life.demand(),
@@ -117,6 +122,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
         queries.hold();
       },
       onNews(message) {
+        if (message.type === "steps") return stepTotals.add(message.steps);
         if (message.type === "result") queries.handle(message);
         else dispatcher.handle(message);
         life.look();
@@ -238,6 +244,9 @@ export function createEngine(given: CreateEngineOptions): Engine {
     },
     get heldTokens() {
       return dispatcher.heldTokens;
+    },
+    get steps() {
+      return stepTotals.total();
     },
     async stop() {
       await Promise.all([life.stop(), vocabularies.needed.stop(), vocabularies.wished.stop()]);

@@ -69,13 +69,18 @@ export function loadModelFor<Loaded>(load: (log: Log) => Promise<Loaded>): Promi
   });
 }
 
-/** Sends heartbeats to the host, with the time since the native call in progress began, and the memory of this process. */
-export function beat(worker: { readonly decodingSince: number | undefined }): void {
+/**
+ * Sends heartbeats to the host, with the time since the native call in progress began, and the memory of this process.
+ *
+ * @param tell sends what is told as often, too
+ */
+export function beat(worker: { readonly decodingSince: number | undefined }, tell: () => void = () => {}): void {
   let beats = 0;
   setInterval(() => {
     const { decodingSince } = worker;
     const decodingForMs = decodingSince === undefined ? 0 : performance.now() - decodingSince;
     const measured = beats++ % BEATS_EACH_MEASURE === 0 ? { memoryBytes: process.memoryUsage.rss() } : {};
     sendToHost<LifeSign<never>>({ type: "heartbeat", decodingForMs, ...measured });
+    tell();
   }, HEARTBEAT_MS);
 }

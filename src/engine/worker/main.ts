@@ -26,6 +26,7 @@ import { type PrefixFiles, PrefixStore } from "./prefix-store.ts";
 import { createPromptReader, type PromptReader } from "./prompt-reader.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openScratchFolder } from "./scratch.ts";
+import { createStepMeter, type StepMeter } from "./step-meter.ts";
 import { runQuery } from "./text-queries.ts";
 
 /** The files of a store without space, which never writes. */
@@ -161,6 +162,11 @@ function openMeter({ measureEnergy }: EngineOptions): (() => number) | undefined
   return meter?.read;
 }
 
+function tellSteps(meter: StepMeter | undefined): void {
+  const steps = meter?.take();
+  if (steps !== undefined) send({ type: "steps", steps });
+}
+
 /** Ends the scheduler of the loaded model and stores what its slots hold, as far as the time allows. */
 let leave: () => Promise<void> = async () => {};
 
@@ -171,6 +177,7 @@ async function serve(options: EngineOptions): Promise<void> {
 
   const { tokenizer, template, info } = model;
   const drafter = options.drafts === "auto" ? await openDrafter(options, model) : undefined;
+  const stepMeter = options.countSteps === true ? createStepMeter() : undefined;
   const scheduler = new Scheduler({
     drafter,
     batcher: model.batcher,
@@ -181,6 +188,7 @@ async function serve(options: EngineOptions): Promise<void> {
     prefillShare: options.prefillShare,
     prefixStore: openPrefixStore(options, info, digest),
     readJoules: openMeter(options),
+    stepMeter,
     report: (updates) => send({ type: "step", updates }),
     reject: (id, reason) =>
       send({ type: "rejected", id, rejection: { code: "invalid_sampling", field: "grammar", reason } }),
@@ -196,7 +204,7 @@ async function serve(options: EngineOptions): Promise<void> {
       send({ type: "result", id: message.id, result: runQuery(message.query, context) });
     } else if (message.type === "cancel") scheduler.cancel(message.id);
   });
-  beat(scheduler);
+  beat(scheduler, () => tellSteps(stepMeter));
   send({ type: "loaded", info: model.info });
   const ended = scheduler.run();
   leave = async () => {

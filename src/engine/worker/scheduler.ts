@@ -21,6 +21,7 @@ import {
   type Sequence,
 } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
+import type { StepMeter } from "./step-meter.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 
 /** After how long without work the slots' content is stored. Long enough that a conversation's next turn is usually earlier. */
@@ -38,6 +39,8 @@ type SchedulerOptions = {
   readonly boundary?: Boundary | undefined;
   /** Undefined if drafts are off. */
   readonly drafter?: Drafter | undefined;
+  /** Absent if steps are not counted. */
+  readonly stepMeter?: StepMeter | undefined;
   /** Returns a counter of energy, in joules; absent if nothing measures it. */
   readonly readJoules?: (() => number) | undefined;
   /** The machine's unless given. */
@@ -139,7 +142,13 @@ export class Scheduler {
       if (decodes.length > 0) {
         const startedAt = performance.now();
         await this.#decode(decodes);
-        this.#timeShare.decoded(performance.now() - startedAt);
+        const endedAt = performance.now();
+        this.#timeShare.decoded(endedAt - startedAt);
+        this.#given.stepMeter?.decoded(
+          decodes.map(({ sequence }) => sequence),
+          startedAt,
+          endedAt,
+        );
         if (!this.#timeShare.mayPrefill()) continue;
       }
       const isPaced = decodes.length > 0 || canWait([...this.#running.values()]);
@@ -173,6 +182,7 @@ export class Scheduler {
     // The sequence may have been cancelled meanwhile.
     if (!this.#waiting.delete(request.id)) return;
     placeSequence(sequence, placement.slot, kept, this.#given.batcher);
+    if (kept > 0) this.#given.stepMeter?.reused(kept, placement.source.type === "stored" ? "file" : "slot");
     this.#running.set(request.id, sequence);
   }
 
@@ -217,6 +227,7 @@ export class Scheduler {
     // To score a token takes about as long as to evaluate it, and says nothing of how fast others are.
     const cost = tokens.length * (isScored ? 2 : 1);
     if (!isScored) this.#pace.record(tokens.length, ms);
+    this.#given.stepMeter?.prefilled(ms);
     this.#prefillOrder = charge(this.#prefillOrder, sequence, cost);
     return cost;
   }

@@ -1,3 +1,4 @@
+import { STEP_SECONDS, STEP_SEQUENCES } from "../../generation/step-counts.ts";
 import type { Family } from "./registry.ts";
 
 /**
@@ -6,6 +7,7 @@ import type { Family } from "./registry.ts";
  */
 const DURATION = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const FIRST_TOKEN = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const LOAD = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256];
 const EACH_TOKEN = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 
 const OTEL = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model"];
@@ -63,8 +65,20 @@ export const SLUICE = {
   cacheAnswers: {
     name: "sluice_cache_requests_total",
     type: "counter",
-    help: "Requests that the response cache handled: hit, or why it was none",
-    labels: ["model", "outcome"],
+    help: "Requests that the response cache handled: hit, or why it was none; of hits, the tier: memory, semantic, or another's name",
+    labels: ["model", "outcome", "tier"],
+  },
+  cost: {
+    name: "sluice_cost_dollars_total",
+    type: "counter",
+    help: "What requests have cost in US dollars, as far as prices are known",
+    labels: ["model"],
+  },
+  energy: {
+    name: "sluice_energy_joules_total",
+    type: "counter",
+    help: "The energy of requests in this machine's engines, as measured or estimated",
+    labels: ["model"],
   },
   firstToken: {
     name: "sluice_time_to_first_token_seconds",
@@ -86,6 +100,59 @@ export const SLUICE = {
     help: "The wait for a turn in a model's queue",
     labels: ["model"],
     buckets: DURATION,
+  },
+  prefill: {
+    name: "sluice_prefill_seconds",
+    type: "histogram",
+    help: "From getting a slot to the first token, for each choice in this machine's engines",
+    labels: ["model"],
+    buckets: DURATION,
+  },
+  prefillTokens: {
+    name: "sluice_prefill_tokens_total",
+    type: "counter",
+    help: "Tokens of prompts that were evaluated in these times",
+    labels: ["model"],
+  },
+  decode: {
+    name: "sluice_decode_seconds",
+    type: "histogram",
+    help: "From the first token to the end, for each choice in this machine's engines",
+    labels: ["model"],
+    buckets: DURATION,
+  },
+  decodeTokens: {
+    name: "sluice_decode_tokens_total",
+    type: "counter",
+    help: "Tokens that were generated in these times",
+    labels: ["model"],
+  },
+  betweenTokens: {
+    name: "sluice_inter_token_seconds",
+    type: "histogram",
+    help: "Between two tokens of a choice, in this machine's engines",
+    labels: ["model"],
+    buckets: STEP_SECONDS,
+  },
+  steps: {
+    name: "sluice_step_seconds",
+    type: "histogram",
+    help: "How long an engine's step took, by phase: decode (one token of each running choice), prefill (a piece of a prompt)",
+    labels: ["model", "phase"],
+    buckets: STEP_SECONDS,
+  },
+  stepSequences: {
+    name: "sluice_step_sequences",
+    type: "histogram",
+    help: "How many choices a decoding step advanced",
+    labels: ["model"],
+    buckets: STEP_SEQUENCES,
+  },
+  reusedTokens: {
+    name: "sluice_reused_tokens_total",
+    type: "counter",
+    help: "Tokens of prompts that an engine's process found, by where: slot, file",
+    labels: ["model", "from"],
   },
   waiting: {
     name: "sluice_requests_waiting",
@@ -141,6 +208,37 @@ export const SLUICE = {
     help: "How often a model's process died or hung and was started again",
     labels: ["model"],
   },
+  loads: {
+    name: "sluice_model_loads_total",
+    type: "counter",
+    help: "How often a model on this machine was loaded, by outcome: loaded, failed",
+    labels: ["model", "outcome"],
+  },
+  loadTime: {
+    name: "sluice_model_load_seconds",
+    type: "histogram",
+    help: "From being asked for, with the wait for room in memory, to being ready",
+    labels: ["model"],
+    buckets: LOAD,
+  },
+  unloads: {
+    name: "sluice_model_unloads_total",
+    type: "counter",
+    help: "How often a model left memory",
+    labels: ["model"],
+  },
+  modelMemory: {
+    name: "sluice_model_memory_bytes",
+    type: "gauge",
+    help: "Memory of a loaded model's processes, as measured or, before it has served a request, as estimated",
+    labels: ["model"],
+  },
+  returns: {
+    name: "sluice_returns_total",
+    type: "counter",
+    help: "Refused requests that came back when they were told to, by whether that was true: admitted, refused",
+    labels: ["model", "outcome"],
+  },
   upstreamTries: {
     name: "sluice_upstream_tries_total",
     type: "counter",
@@ -151,6 +249,12 @@ export const SLUICE = {
     name: "sluice_upstream_up",
     type: "gauge",
     help: "1 if requests are sent to the upstream, 0 while it is left alone because it failed",
+    labels: ["upstream"],
+  },
+  upstreamBreaks: {
+    name: "sluice_upstream_breaks_total",
+    type: "counter",
+    help: "How often an upstream that had answered was left alone because it failed",
     labels: ["upstream"],
   },
   build: { name: "sluice_build_info", type: "gauge", help: "1, with the version", labels: ["version"] },
@@ -231,6 +335,18 @@ export const VLLM = {
 export const PROCESS = {
   memory: { name: "process_resident_memory_bytes", type: "gauge", help: "Resident memory of the gateway's process" },
   processor: { name: "process_cpu_seconds_total", type: "counter", help: "Processor time of the gateway's process" },
+  heap: {
+    name: "nodejs_heap_size_used_bytes",
+    type: "gauge",
+    help: "Memory in use by JavaScript in the gateway's process",
+  },
+  lagMedian: {
+    name: "nodejs_eventloop_lag_p50_seconds",
+    type: "gauge",
+    help: "Delay of the gateway's event loop since these were last read, median",
+  },
+  lagHigh: { name: "nodejs_eventloop_lag_p99_seconds", type: "gauge", help: "The same, 99th percentile" },
+  lagMax: { name: "nodejs_eventloop_lag_max_seconds", type: "gauge", help: "The same, maximum" },
   started: {
     name: "process_start_time_seconds",
     type: "gauge",

@@ -1,7 +1,9 @@
 import type { Backend } from "../../generation/backend.ts";
 import type { Follow } from "../../generation/watch.ts";
+import { countChanges } from "./changes.ts";
 import { FAMILIES, SLUICE } from "./families.ts";
-import { countRestarts, type Models, readModels, readProcess } from "./models.ts";
+import { type Models, readModels } from "./models.ts";
+import { measureProcess } from "./process.ts";
 import { createMetrics } from "./registry.ts";
 import { measureRequests } from "./requests.ts";
 
@@ -27,26 +29,31 @@ export type GatewayMeter = {
 };
 
 export type MeterOptions = {
-  readonly models: Models & { readonly find: (id: string) => Pick<Backend, "upstream"> | undefined };
+  readonly models: Models & { readonly find: (id: string) => Pick<Backend, "upstream" | "costOf"> | undefined };
   /** Sluice's own. */
   readonly version: string;
+  /** The time, by a monotonic clock in ms. */
+  readonly now?: () => number;
 };
 
-export function createMeter({ models, version }: MeterOptions): GatewayMeter {
+export function createMeter({ models, version, now = () => performance.now() }: MeterOptions): GatewayMeter {
   const metrics = createMetrics(FAMILIES);
   metrics.value(SLUICE.build, version).set(1);
-  const stopCounting = countRestarts(metrics, models);
-  const providerOf = (id: string) => models.find(id)?.upstream?.kind;
+  const stopCounting = countChanges(metrics, models, now);
+  const ofProcess = measureProcess(metrics);
   return {
-    follow: measureRequests(metrics, providerOf),
+    follow: measureRequests(metrics, models.find),
     answered: ({ path, model = "", route = "", status }) =>
       metrics.value(SLUICE.requests, path ?? "other", model, route, String(status)).add(1),
     tried: (upstream, outcome) => metrics.value(SLUICE.upstreamTries, upstream, outcome).add(1),
     write() {
       readModels(metrics, models);
-      readProcess(metrics);
+      ofProcess.read();
       return metrics.write();
     },
-    close: stopCounting,
+    close() {
+      stopCounting();
+      ofProcess.close();
+    },
   };
 }

@@ -16,7 +16,11 @@ export type Value = {
 };
 
 /** One series of a histogram. */
-export type Distribution = { readonly observe: (value: number) => void };
+export type Distribution = {
+  readonly observe: (value: number) => void;
+  /** Takes over what was counted elsewhere, by the same buckets and one for what is above them. */
+  readonly replace: (counts: readonly number[], sum: number) => void;
+};
 
 /** Values by labels. */
 export type Metrics = {
@@ -117,6 +121,7 @@ function createValue({ name, labels = [] }: Family, values: readonly string[]): 
       value = now;
     },
     observe: notOf(name),
+    replace: notOf(name),
     write: () => `${head}${writeNumber(value)}\n`,
   };
 }
@@ -137,6 +142,10 @@ function createDistribution({ name, labels = [], buckets = [] }: Family, values:
       while (at < buckets.length && value > (buckets[at] ?? 0)) at += 1;
       counts[at] = (counts[at] ?? 0) + 1;
       sum += value;
+    },
+    replace(others, total) {
+      for (const at of counts.keys()) counts[at] = others[at] ?? 0;
+      sum = total;
     },
     write() {
       let text = "";

@@ -1,3 +1,5 @@
+import type { Backend } from "../../generation/backend.ts";
+import type { Work } from "../../generation/cost.ts";
 import type { EmbeddingRequest } from "../../generation/embedding.ts";
 import {
   BeyondLimitError,
@@ -12,26 +14,15 @@ import {
   UpstreamError,
 } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
-import { targetOf } from "../../generation/news.ts";
+import { type Evaluation, type News, targetOf } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { Follow, Follower } from "../../generation/watch.ts";
-import { GEN_AI, SLUICE, VLLM } from "./families.ts";
-import type { Distribution, Metrics, Value } from "./registry.ts";
+import { GEN_AI, SLUICE } from "./families.ts";
+import type { Metrics } from "./registry.ts";
+import { addTokens, type From, findSeries, type ModelSeries, type Outcome } from "./series.ts";
 
-/** What is told of a model in OpenTelemetry's attributes; undefined if it is not served any more. */
-export type ProviderOf = (model: string) => string | undefined;
-
-type From = "model" | "cache";
-type Outcome = "done" | "left" | "refused" | "failed";
-
-/** The series of one model, each found when it is first needed. */
-type ModelSeries = {
-  readonly tokens: Readonly<Record<"prompt" | "cached" | "completion" | "reasoning" | "queries" | "hits", Value>>;
-  readonly outcomes: Readonly<Record<Outcome, Value>>;
-  readonly firstToken: Readonly<Record<From, Distribution>>;
-  readonly duration: Readonly<Record<From, Distribution>>;
-  readonly queueWait: Distribution;
-};
+/** Finds a model that is served. */
+export type FindModel = (model: string) => Pick<Backend, "upstream" | "costOf"> | undefined;
 
 /** So many models' series are kept at hand. */
 const MAX_KNOWN = 1_000;
@@ -40,11 +31,11 @@ const MAX_KNOWN = 1_000;
 type Books = {
   readonly metrics: Metrics;
   readonly seriesOf: (model: string) => ModelSeries;
-  readonly providerOf: ProviderOf;
+  readonly find: FindModel;
 };
 
 /** Counts requests to models. A token costs a comparison; all else happens once for a request. */
-export function measureRequests(metrics: Metrics, providerOf: ProviderOf): Follow {
+export function measureRequests(metrics: Metrics, find: FindModel): Follow {
   const known = new Map<string, ModelSeries>();
 
   function seriesOf(model: string): ModelSeries {
@@ -55,7 +46,7 @@ export function measureRequests(metrics: Metrics, providerOf: ProviderOf): Follo
     return made;
   }
 
-  const books: Books = { metrics, seriesOf, providerOf };
+  const books: Books = { metrics, seriesOf, find };
   return (request, startedMs) => new MeasuredRequest(books, request, startedMs);
 }
 
@@ -75,6 +66,10 @@ class MeasuredRequest implements Follower {
   #left = 0;
   /** Events with something generated. */
   #pieces = 0;
+  /** What the engine has spent, and what another server says that it costs. */
+  #computeMs = 0;
+  #joules: number | undefined;
+  #told: number | undefined;
   /** Whether a choice has ended whose tokens nobody counted. */
   #hasUntold = false;
   #isUsageTold = false;
@@ -99,6 +94,7 @@ class MeasuredRequest implements Follower {
         this.#cached += event.cachedTokens;
         this.#completion += event.completionTokens;
         this.#reasoning += event.reasoningTokens ?? 0;
+        if (event.cost !== undefined) this.#told = (this.#told ?? 0) + event.cost;
         return;
       case "finished":
         this.#firstMs ??= now();
@@ -126,9 +122,16 @@ class MeasuredRequest implements Follower {
       case "cache": {
         const { outcome } = sighting;
         const word = outcome.type === "forward" ? outcome.reason : outcome.type;
-        metrics.value(SLUICE.cacheAnswers, this.#model, word).add(1);
+        const tier = outcome.type === "hit" ? (outcome.detail?.toLowerCase() ?? "memory") : "";
+        metrics.value(SLUICE.cacheAnswers, this.#model, word, tier).add(1);
         return;
       }
+      case "evaluated":
+        this.#noteEvaluation(sighting.evaluation);
+        return;
+      case "discarded":
+        this.#discard(sighting);
+        return;
       case "left":
         this.#prompt += sighting.spent.prompt;
         this.#cached += sighting.spent.cached;
@@ -148,6 +151,35 @@ class MeasuredRequest implements Follower {
     }
   }
 
+  #noteEvaluation({ prefillMs, prefillTokens, decodeMs, decodeTokens, computeMs, joules }: Evaluation): void {
+    const stages = this.#books.seriesOf(this.#model).stages();
+    stages.prefill.observe(prefillMs / 1_000);
+    stages.prefillTokens.add(prefillTokens);
+    stages.decode.observe(decodeMs / 1_000);
+    stages.decodeTokens.add(decodeTokens);
+    this.#computeMs += computeMs;
+    if (joules !== undefined) this.#joules = (this.#joules ?? 0) + joules;
+  }
+
+  /** Another target's answer is used, and this one has done its work. */
+  #discard({ target, spent, told }: Extract<News, { readonly type: "discarded" }>): void {
+    const series = this.#books.seriesOf(target);
+    addTokens(series, { ...spent, reasoning: 0 });
+    this.#addCost(series, target, { ...spent, ...(told !== undefined && { told }) });
+    this.#computeMs = 0;
+    this.#joules = undefined;
+  }
+
+  #addCost({ cost, energy }: ModelSeries, model: string, work: Work): void {
+    const costs = this.#books.find(model)?.costOf?.({
+      ...work,
+      ...(this.#computeMs > 0 && { computeMs: this.#computeMs }),
+      ...(this.#joules !== undefined && { joules: this.#joules }),
+    });
+    if (costs?.money !== undefined) cost.add(costs.money);
+    if (costs?.energy !== undefined) energy.add(costs.energy.joules);
+  }
+
   #fail(error: unknown, atMs: number): void {
     const { metrics } = this.#books;
     const reason = refusalOf(error);
@@ -160,7 +192,7 @@ class MeasuredRequest implements Follower {
     const from = this.#from;
     const series = this.#books.seriesOf(this.#model);
     series.outcomes[outcome].add(1);
-    if (from === "model") this.#addTokens(series);
+    if (from === "model") this.#addWork(series);
     if (outcome === "refused") return;
     if (outcome === "done") series.duration[from].observe((atMs - this.#startedMs) / 1_000);
     if (this.#firstMs !== undefined) series.firstToken[from].observe((this.#firstMs - this.#startedMs) / 1_000);
@@ -173,20 +205,19 @@ class MeasuredRequest implements Follower {
     return Math.max(this.#completion, this.#left, isCounted ? 0 : this.#pieces);
   }
 
-  #addTokens({ tokens }: ModelSeries): void {
-    tokens.prompt.add(this.#prompt);
-    tokens.queries.add(this.#prompt);
-    tokens.cached.add(this.#cached);
-    tokens.hits.add(this.#cached);
-    tokens.completion.add(this.#completionTokens());
-    tokens.reasoning.add(this.#reasoning);
+  #addWork(series: ModelSeries): void {
+    const spent = { prompt: this.#prompt, cached: this.#cached, completion: this.#completionTokens() };
+    addTokens(series, { ...spent, reasoning: this.#reasoning });
+    // Nothing was done for a request that was refused.
+    if (spent.prompt + spent.completion + this.#computeMs === 0) return;
+    this.#addCost(series, this.#model, { ...spent, ...(this.#told !== undefined && { told: this.#told }) });
   }
 
   /** OpenTelemetry's three metrics of a server. */
   #tellConventions(atMs: number, error = ""): void {
-    const { metrics, providerOf } = this.#books;
+    const { metrics, find } = this.#books;
     const attributes = [
-      ...[operationOf(this.#request), providerOf(this.#model) ?? "sluice"],
+      ...[operationOf(this.#request), find(this.#model)?.upstream?.kind ?? "sluice"],
       ...[this.#request.model, this.#model],
     ];
     metrics.distribution(GEN_AI.duration, ...attributes, error).observe((atMs - this.#startedMs) / 1_000);
@@ -198,28 +229,6 @@ class MeasuredRequest implements Follower {
       metrics.distribution(GEN_AI.eachToken, ...attributes).observe((atMs - this.#firstMs) / 1_000 / further);
     }
   }
-}
-
-function findSeries(metrics: Metrics, model: string): ModelSeries {
-  const both = (family: (typeof SLUICE)["firstToken" | "duration"]) => ({
-    model: metrics.distribution(family, model, "model"),
-    cache: metrics.distribution(family, model, "cache"),
-  });
-  const outcome = (word: Outcome) => metrics.value(SLUICE.generations, model, word);
-  return {
-    tokens: {
-      prompt: metrics.value(SLUICE.promptTokens, model),
-      cached: metrics.value(SLUICE.cachedTokens, model),
-      completion: metrics.value(SLUICE.completionTokens, model),
-      reasoning: metrics.value(SLUICE.reasoningTokens, model),
-      queries: metrics.value(VLLM.prefixQueries, model),
-      hits: metrics.value(VLLM.prefixHits, model),
-    },
-    outcomes: { done: outcome("done"), left: outcome("left"), refused: outcome("refused"), failed: outcome("failed") },
-    firstToken: both(SLUICE.firstToken),
-    duration: both(SLUICE.duration),
-    queueWait: metrics.distribution(SLUICE.queueWait, model),
-  };
 }
 
 function operationOf(request: GenerationRequest | EmbeddingRequest): string {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { WorkerMessage } from "../../../src/engine/contract/messages.ts";
 import { parseWorkerMessage } from "../../../src/engine/contract/messages.ts";
+import { STEP_SECONDS, STEP_SEQUENCES } from "../../../src/generation/step-counts.ts";
 import { INFO } from "../host/fake-worker.ts";
 
 const messages: readonly WorkerMessage[] = [
@@ -45,6 +46,16 @@ const messages: readonly WorkerMessage[] = [
     type: "result",
     id: 4,
     result: { type: "rejected", rejection: { code: "unrenderable_prompt", reason: "roles" } },
+  },
+  {
+    type: "steps",
+    steps: {
+      betweenTokens: { counts: STEP_SECONDS.concat(0).map(() => 1), sum: 2.5 },
+      decodes: { counts: STEP_SECONDS.concat(0).map(() => 2), sum: 2.5 },
+      sequences: { counts: STEP_SEQUENCES.concat(0).map(() => 3), sum: 9 },
+      prefills: { counts: STEP_SECONDS.concat(0).map(() => 0), sum: 0 },
+      reused: { slot: 3, file: 0 },
+    },
   },
   { type: "heartbeat", decodingForMs: 12.5 },
   { type: "log", level: "warn", message: "slow" },

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/contract/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
+import { createStepMeter } from "../../../src/engine/worker/step-meter.ts";
 import {
   createFakeBatcher,
   END,
@@ -45,6 +46,7 @@ function setUp(
     storeBytes,
   );
   const timers = new Set<() => void>();
+  const stepMeter = createStepMeter();
   const scheduler = new Scheduler({
     batcher,
     tokenizer,
@@ -59,6 +61,7 @@ function setUp(
         return () => timers.delete(callback);
       },
     },
+    stepMeter,
     reject: (id, reason) => rejected.push([id, reason, answers.get(id)?.tokens.length ?? 0]),
     report(updates) {
       reports.push(updates);
@@ -77,6 +80,7 @@ function setUp(
     answers,
     reports,
     rejected,
+    stepMeter,
     /** Lets the time pass after which a scheduler without work is idle. */
     rest() {
       for (const callback of timers) callback();
@@ -181,6 +185,21 @@ describe("the scheduler", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  test("counts each decoding step, and each token but the first of a sequence", async () => {
+    const { scheduler, answers, stepMeter, drain, finish } = setUp();
+    scheduler.submit(sequenceRequest(1, { maxTokens: 6 }), letters(10));
+    scheduler.submit(sequenceRequest(2, { maxTokens: 4 }), letters(12, 3));
+    await drain();
+    const steps = stepMeter.take();
+    const further = [...answers.values()].reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
+    const sumOf = (counts: readonly number[] = []) => counts.reduce((sum, count) => sum + count, 0);
+    expect(further).toBeGreaterThan(2);
+    expect([sumOf(steps?.betweenTokens.counts), steps?.sequences.sum]).toEqual([further, further]);
+    expect(sumOf(steps?.decodes.counts)).toBeLessThan(further);
+    expect(sumOf(steps?.prefills.counts)).toBeGreaterThan(1);
+    await finish();
   });
 
   test("reports with the first token the prompt's length and how much of it was cached", async () => {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Backend, BackendState, Occupancy } from "../../../src/generation/backend.ts";
 import { OverloadedError, RateLimitedError, UpstreamError } from "../../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../../src/generation/event.ts";
 import { compose, type Generate } from "../../../src/generation/layer.ts";
 import type { News } from "../../../src/generation/news.ts";
+import { STEP_SECONDS, STEP_SEQUENCES } from "../../../src/generation/step-counts.ts";
 import { createWatch } from "../../../src/generation/watch.ts";
 import { createModelDirectory } from "../../../src/routing/directory.ts";
 import { FAMILIES } from "../../../src/telemetry/metrics/families.ts";
@@ -19,7 +20,8 @@ type Step = GenerationEvent | { readonly news: News } | { readonly passMs: numbe
 function setUp(overrides: Partial<Backend> = {}) {
   let ms = 0;
   const directory = createModelDirectory([servedModel({ id: "m", ...overrides })]);
-  const meter = createMeter({ models: directory, version: "1.2.3" });
+  const meter = createMeter({ models: directory, version: "1.2.3", now: () => ms });
+  onTestFinished(meter.close);
   const watch = createWatch(() => ms);
   watch.follow(meter.follow);
   const play = (steps: readonly Step[]): Generate =>
@@ -34,7 +36,25 @@ function setUp(overrides: Partial<Backend> = {}) {
   const run = (...steps: readonly Step[]) =>
     collect(compose([watch.layer], play(steps))(generationRequest({ model: "m" }))).catch(() => {});
   const read = (name: string, labels?: Readonly<Record<string, string>>) => sampleOf(meter.write(), name, labels);
-  return { meter, directory, run, read, watch, play };
+  const pass = (passMs: number) => {
+    ms += passMs;
+  };
+  return { meter, directory, run, read, watch, play, pass };
+}
+
+/** Tells listeners of a model's state. */
+function createStates() {
+  const listeners = new Set<(state: BackendState) => void>();
+  return {
+    listeners,
+    onStateChange(listener: (state: BackendState) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    tell: (...states: readonly BackendState[]) => {
+      for (const state of states) for (const listener of listeners) listener(state);
+    },
+  };
 }
 
 const STARTED: GenerationEvent = { type: "started", promptTokens: 100, cachedTokens: 40 };
@@ -89,8 +109,11 @@ describe("the metrics of requests to models", () => {
     const { run, read } = setUp();
     const outcome = { type: "hit", ageSeconds: 1, ttlSeconds: 1 } as const;
     await run({ news: { type: "cache", outcome } }, { ...STARTED, isReplay: true }, text("a"), FINISHED);
-    expect(read("sluice_cache_requests_total", { outcome: "hit" })).toBe(1);
-    expect(read("sluice_time_to_first_token_seconds_count", { from: "cache" })).toBe(1);
+    const news = { type: "cache", outcome: { ...outcome, detail: "SEMANTIC" } } as const;
+    await run({ news }, { ...STARTED, isReplay: true }, text("a"), FINISHED);
+    expect(read("sluice_cache_requests_total", { outcome: "hit", tier: "memory" })).toBe(1);
+    expect(read("sluice_cache_requests_total", { outcome: "hit", tier: "semantic" })).toBe(1);
+    expect(read("sluice_time_to_first_token_seconds_count", { from: "cache" })).toBe(2);
     expect(read("sluice_completion_tokens_total")).toBe(0);
     expect(read("gen_ai_server_request_duration_seconds_count")).toBeUndefined();
   });
@@ -127,6 +150,43 @@ describe("the metrics of requests to models", () => {
     expect(read("sluice_requests_total", { outcome: "left" })).toBe(1);
     expect(read("sluice_completion_tokens_total")).toBe(7);
     expect(read("sluice_request_duration_seconds_count", { from: "model" })).toBe(0);
+  });
+
+  it("are those of the engine's work, and what that costs", async () => {
+    const { run, read } = setUp({
+      costOf: ({ completion, computeMs = 0, joules = 0 }) => ({
+        money: completion / 100 + computeMs / 1_000,
+        energy: { joules, isEstimate: false },
+      }),
+    });
+    const evaluation = { ...{ waitingMs: 1, prefillMs: 200, prefillTokens: 60 }, decodeMs: 500, decodeTokens: 11 };
+    const news = { type: "evaluated", choice: 0, evaluation: { ...evaluation, computeMs: 50, joules: 3 } } as const;
+    await run(STARTED, text("a"), { news }, FINISHED);
+    expect(read("sluice_prefill_seconds_sum", { model: "m" })).toBeCloseTo(0.2);
+    expect(read("sluice_prefill_tokens_total")).toBe(60);
+    expect(read("sluice_decode_seconds_sum")).toBeCloseTo(0.5);
+    expect(read("sluice_decode_tokens_total")).toBe(11);
+    expect(read("sluice_cost_dollars_total", { model: "m" })).toBeCloseTo(0.11 + 0.05);
+    expect(read("sluice_energy_joules_total", { model: "m" })).toBe(3);
+  });
+
+  it("cost what another server says, and nothing if it was refused or stored", async () => {
+    const { run, read } = setUp({ costOf: ({ told = 7 }) => ({ money: told }) });
+    const usage = { type: "usage", promptTokens: 9, cachedTokens: 0, completionTokens: 3, cost: 0.25 } as const;
+    await run({ type: "started" }, text("a"), { type: "finished", choice: 0, reason: "stop" }, usage);
+    await run({ error: new OverloadedError("Full.", 1) });
+    await run({ ...STARTED, isReplay: true }, FINISHED);
+    expect(read("sluice_cost_dollars_total")).toBe(0.25);
+  });
+
+  it("count the work of a target whose answer was not used for that target", async () => {
+    const { run, read, directory } = setUp();
+    directory.add(servedModel({ id: "small", costOf: ({ completion }) => ({ money: completion }) }));
+    const spent = { prompt: 5, cached: 1, completion: 2 };
+    await run({ news: { type: "discarded", target: "small", spent } }, STARTED, text("a"), FINISHED);
+    expect(read("sluice_completion_tokens_total", { model: "small" })).toBe(2);
+    expect(read("sluice_cost_dollars_total", { model: "small" })).toBe(2);
+    expect(read("sluice_completion_tokens_total", { model: "m" })).toBe(11);
   });
 
   it("are those of the target that a route chose", async () => {
@@ -175,26 +235,92 @@ describe("the gauges of models", () => {
   });
 
   it("go with their model, and restarts are counted while it is served", () => {
-    const listeners = new Set<(state: BackendState) => void>();
-    const { directory, read } = setUp({
-      occupancy: () => occupancy,
-      onStateChange(listener) {
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-      },
-    });
+    const { listeners, onStateChange, tell } = createStates();
+    const { directory, read } = setUp({ occupancy: () => occupancy, onStateChange });
     expect(read("sluice_engine_restarts_total", { model: "m" })).toBe(0);
-    for (const state of ["restarting", "ready", "restarting"] as const) for (const tell of listeners) tell(state);
+    tell("restarting", "ready", "restarting");
     expect(read("sluice_engine_restarts_total", { model: "m" })).toBe(2);
+    expect(read("sluice_model_loads_total", { outcome: "loaded" })).toBe(0);
     directory.remove("m");
     expect(listeners.size).toBe(0);
     expect(read("vllm:num_requests_waiting")).toBeUndefined();
   });
 });
 
+describe("the metrics of models that come and go", () => {
+  it("tell of loads and how long they took, of failures, and of unloads", () => {
+    const { onStateChange, tell } = createStates();
+    const { read, pass } = setUp({ onStateChange });
+    tell("loading");
+    pass(1_500);
+    tell("ready", "unloading", "unloaded", "loading", "failed", "loading", "unloaded");
+    expect(read("sluice_model_loads_total", { model: "m", outcome: "loaded" })).toBe(1);
+    expect(read("sluice_model_loads_total", { model: "m", outcome: "failed" })).toBe(1);
+    expect(read("sluice_model_load_seconds_sum", { model: "m" })).toBe(1.5);
+    // The last load was given up before it had any memory.
+    expect(read("sluice_model_unloads_total", { model: "m" })).toBe(1);
+  });
+
+  it("have their memory while it is in use", () => {
+    let memoryBytes: number | undefined = 5_000;
+    const { read } = setUp({ residence: () => (memoryBytes === undefined ? undefined : { memoryBytes }) });
+    expect(read("sluice_model_memory_bytes", { model: "m" })).toBe(5_000);
+    memoryBytes = undefined;
+    expect(read("sluice_model_memory_bytes", { model: "m" })).toBeUndefined();
+  });
+
+  it("have the steps of their engines, and what refused requests were told", () => {
+    const seconds = { counts: STEP_SECONDS.concat(0).map((_, at) => (at === 3 ? 2 : 0)), sum: 0.015 };
+    const { read } = setUp({
+      steps: () => ({
+        ...{ betweenTokens: seconds, decodes: seconds, prefills: seconds },
+        sequences: { counts: STEP_SEQUENCES.concat(0).map((_, at) => (at === 1 ? 2 : 0)), sum: 4 },
+        reused: { slot: 30, file: 12 },
+      }),
+      occupancy: () => ({ waiting: 0, running: 0, firstTokenMs: 1, returns: { admitted: 5, refused: 1 } }),
+    });
+    expect(read("sluice_inter_token_seconds_bucket", { model: "m", le: "0.005" })).toBe(0);
+    expect(read("sluice_inter_token_seconds_bucket", { model: "m", le: "0.01" })).toBe(2);
+    expect(read("sluice_step_seconds_sum", { phase: "decode" })).toBe(0.015);
+    expect(read("sluice_step_sequences_sum", { model: "m" })).toBe(4);
+    expect(read("sluice_step_sequences_count", { model: "m" })).toBe(2);
+    expect(read("sluice_reused_tokens_total", { from: "file" })).toBe(12);
+    expect(read("sluice_returns_total", { outcome: "refused" })).toBe(1);
+  });
+
+  it("count how often an upstream was left alone once, however many models it has", () => {
+    const { onStateChange, tell } = createStates();
+    const upstream = { name: "there", kind: "openai", gatewayId: () => undefined, isLocal: false };
+    const { directory, read } = setUp({ upstream, onStateChange });
+    directory.add(servedModel({ id: "other", upstream, onStateChange }));
+    tell("restarting", "ready", "restarting");
+    expect(read("sluice_upstream_breaks_total", { upstream: "there" })).toBe(2);
+    expect(read("sluice_engine_restarts_total")).toBeUndefined();
+    directory.remove("m");
+    tell("ready", "restarting");
+    expect(read("sluice_upstream_breaks_total", { upstream: "there" })).toBe(3);
+  });
+});
+
+describe("the metrics of the process", () => {
+  it("tell of its memory and of how long its event loop was held up", async () => {
+    const { read } = setUp();
+    let turns = 0;
+    await vi.waitFor(() => {
+      turns += 1;
+      const endMs = performance.now() + 100;
+      if (turns % 2 === 1) while (performance.now() < endMs);
+      // It is seen by the loop's next look.
+      expect(turns % 2 === 0 && (read("nodejs_eventloop_lag_max_seconds") ?? 0) > 0.05).toBe(true);
+    });
+    expect(read("nodejs_heap_size_used_bytes")).toBeGreaterThan(1_000_000);
+    expect(read("process_resident_memory_bytes")).toBeGreaterThan(1_000_000);
+  });
+});
+
 describe("docs/metrics.md", () => {
   const page = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
-  const rows = [...page.matchAll(/^\| `([a-z_:]+)` \| (\w+) \| ([^|]*) \| ([^|]*) \|/gm)];
+  const rows = [...page.matchAll(/^\| `([a-z0-9_:]+)` \| (\w+) \| ([^|]*) \| ([^|]*) \|/gm)];
 
   it("has every metric with its type, its labels and its meaning, and no other", () => {
     const told = rows.map(([, name, type, labels = "", help]) => {
