@@ -88,8 +88,8 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
       }
     },
     unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),
-    keepLoaded(ms) {
-      for (const { berth } of processes) berth.keepLoaded(ms);
+    keepLoaded(ms, by) {
+      for (const { berth } of processes) berth.keepLoaded(ms, by);
     },
     residence: () => residenceOf(life.state, engine?.all ?? [], embedder),
     close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),

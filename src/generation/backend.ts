@@ -183,10 +183,10 @@ export type Backend = {
   /** Frees its memory, until `load` or the next request. */
   readonly unload?: () => Promise<void>;
   /**
-   * Changes how long it stays loaded without requests, until it is unloaded; undefined means for ever. Does nothing to a model that stays
-   * loaded by the settings.
+   * Changes how long it stays loaded without requests, until it is unloaded; undefined means for ever. It stays as long as it is to stay for
+   * anyone who has used it, unless an administrator says so for all. Does nothing to a model that stays loaded by the settings.
    */
-  readonly keepLoaded?: (ms: number | undefined) => void;
+  readonly keepLoaded?: (ms: number | undefined, by: KeptBy) => void;
   /** Undefined while it is not loaded. Absent if it takes no memory here. */
   readonly residence?: () => Residence | undefined;
   /** Stops it for good. Running requests fail with `EngineUnavailableError`. */

@@ -1,5 +1,5 @@
 import type { Handler } from "hono";
-import { type Backend, partOf } from "../generation/backend.ts";
+import { type Backend, type KeptBy, partOf } from "../generation/backend.ts";
 import {
   type Embed,
   EmbeddingRefusedError,
@@ -16,6 +16,7 @@ import { CLIENT_CLOSED_REQUEST } from "./errors.ts";
 import { noteNews } from "./generation.ts";
 import { type JsonBody, readJsonText } from "./json-body.ts";
 import { chooseModel, namedByTarget, type Task } from "./model.ts";
+import { keptBy } from "./tenant.ts";
 import { makeTerms } from "./terms.ts";
 
 /** The dependencies of the routes for vectors and scores. */
@@ -39,10 +40,10 @@ export type EmbeddingCall = {
 };
 
 /** Says how long a model is to stay loaded, once a request to it has its turn. */
-function keeping(model: Backend, keepAlive: EmbeddingCall["keepAlive"]): Observe | undefined {
+function keeping(model: Backend, keepAlive: EmbeddingCall["keepAlive"], by: KeptBy): Observe | undefined {
   if (keepAlive === undefined) return undefined;
   return ({ type }) => {
-    if (type === "admitted") model.keepLoaded?.(keepAlive.ms);
+    if (type === "admitted") model.keepLoaded?.(keepAlive.ms, by);
   };
 }
 
@@ -77,7 +78,7 @@ export function answerWithVectors(
     if (task === "rerank" && !model.can.reranking) throw new NotSupportedByModelError(model.id, "reranking");
     if (work.items.length === 0) {
       if (keepAlive?.ms !== 0) await model.load?.();
-      if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms);
+      if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms, keptBy(c));
       return c.json(encode({ vectors: [], tokens: 0 }, model.id));
     }
     const facts = c.get("facts");
@@ -87,7 +88,7 @@ export function answerWithVectors(
     try {
       const result = await embed({
         ...{ ...work, id: c.get("requestId"), model: model.id, terms },
-        ...{ observe: noteNews(c, undefined, keeping(model, keepAlive)), signal: connection },
+        ...{ observe: noteNews(c, undefined, keeping(model, keepAlive, keptBy(c))), signal: connection },
       });
       facts.tokens = () => ({ prompt: result.tokens, cached: 0, completion: 0, reasoning: 0 });
       if (result.text !== undefined) return c.body(result.text, 200, { "content-type": "application/json" });

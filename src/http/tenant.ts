@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { KeptBy } from "../generation/backend.ts";
 import type { Asker } from "../generation/model.ts";
 import { OWN_TERMS, type Terms } from "../generation/terms.ts";
 import type { State, TenantState } from "../store/state.ts";
@@ -8,6 +9,11 @@ import { memoryOf } from "./websocket/memory.ts";
 /** Returns the tenant that the caller's requests are charged to. */
 export function tenantOf(c: Context<HttpEnv>): string {
   return c.get("caller")?.tenant ?? OWN_TERMS.tenant;
+}
+
+/** Returns by whose word the caller says how long a model stays loaded. */
+export function keptBy(c: Context<HttpEnv>): KeptBy {
+  return { tenant: tenantOf(c), isForAll: c.get("key")?.policy.admin === true };
 }
 
 /** Returns the client of a request other than a generation. @param signal aborted when the client disconnects */

@@ -4,7 +4,6 @@ import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import type { Admission } from "./admission.ts";
-import type { Attendance } from "./attendance.ts";
 import type { Demand } from "./price.ts";
 import { markOf, markOfItems, sizeOfItems, sizeOfPrompt } from "./prompt-size.ts";
 import type { Superseding } from "./supersede.ts";
@@ -12,6 +11,9 @@ import type { Superseding } from "./supersede.ts";
 type Result = IteratorResult<GenerationEvent, undefined>;
 
 const DONE: Result = { done: true, value: undefined };
+
+/** Hears of each client's request: of which tenant it is, and, by the function that is returned, when it has left. */
+export type Presence = { readonly come: (tenant: string) => () => void };
 
 type Entering = Pick<GenerationRequest, "id" | "terms" | "signal">;
 
@@ -21,12 +23,12 @@ type Enter = <Request extends Entering>(
   order: Omit<Demand, "tenant"> & { readonly mark: string },
 ) => { readonly request: Request; readonly leave: () => void };
 
-function createEntrance(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Enter {
+function createEntrance(admission: Admission, superseding: Superseding, presence: Presence): Enter {
   return (request, order) => {
     const { id: requestId, terms = OWN_TERMS, signal: wanted } = request;
     const { tenant, supersedeId, isWarmUp } = terms;
     // The warm-up is aborted now, so that its room is free.
-    const goAway = isWarmUp === true ? undefined : attendance.come();
+    const goAway = isWarmUp === true ? undefined : presence.come(tenant);
     // The older request is aborted first, so that its room is free for the newer one.
     const claim =
       supersedeId === undefined ? undefined : superseding.take({ tenant, id: supersedeId, requestId }, wanted);
@@ -80,8 +82,8 @@ export function guardEmbeddings(...gate: Parameters<typeof createEntrance>): Emb
  * The outermost layer of a model: admits requests, or refuses them with an `OverloadedError` before anything is compiled or tokenized, and lets
  * a request supersede an earlier one. A request is in progress from its first `next()` until it ends, throws, is left or aborted.
  */
-export function guard(admission: Admission, superseding: Superseding, attendance: Pick<Attendance, "come">): Layer {
-  const enter = createEntrance(admission, superseding, attendance);
+export function guard(admission: Admission, superseding: Superseding, presence: Presence): Layer {
+  const enter = createEntrance(admission, superseding, presence);
   return (request, next) => ({ [Symbol.asyncIterator]: () => pass(request, next) });
 
   function pass(asked: GenerationRequest, next: Generate): AsyncIterator<GenerationEvent, undefined> {

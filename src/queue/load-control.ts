@@ -8,7 +8,7 @@ import { OWN_TERMS, sharerOf } from "../generation/terms.ts";
 import { createAdmission } from "./admission.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { type Bound, createBound } from "./bound.ts";
-import { guard, guardEmbeddings } from "./gate.ts";
+import { guard, guardEmbeddings, type Presence } from "./gate.ts";
 import { createItemTurns, type ItemTurnsOptions } from "./item-turns.ts";
 import { sizeOfPrompt } from "./prompt-size.ts";
 import { type Absence, createModelQueue, type ModelQueue, type QueueCounts } from "./queue.ts";
@@ -54,7 +54,7 @@ type QueueOptions = {
 /** What is told of each request in progress. */
 type Used = {
   /** Called when a client's request is admitted; what it returns is called when the request has left. */
-  readonly use?: () => () => void;
+  readonly use?: (tenant: string | undefined) => () => void;
 };
 
 /** One model's queue, in two layers. */
@@ -143,13 +143,13 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
   }
 
   /** Counts a model's own requests, and all. */
-  function presenceOfOne(use: Used["use"]): Pick<Attendance, "come"> & { readonly idle: () => Promise<void> } {
+  function presenceOfOne(use: Used["use"]): Presence & { readonly idle: () => Promise<void> } {
     const here = createAttendance(clock);
     return {
-      come() {
+      come(tenant) {
         const leaveHere = here.come();
         const leave = attendance.come();
-        const unuse = use?.();
+        const unuse = use?.(tenant);
         return () => {
           leaveHere();
           leave();

@@ -14,7 +14,7 @@ export type Replica = {
   readonly isAway: () => boolean;
   readonly held: HeldPrompts;
   /** A job waits or runs there, until the returned function is called. */
-  readonly use: () => () => void;
+  readonly use: (tenant: string | undefined) => () => void;
 };
 
 /** The queues of a model's replicas as one. */
@@ -89,7 +89,7 @@ export function createReplicaQueue(clock: Clock, replicas: readonly Replica[]): 
     const { askPrice } = job;
     const earlierMs = clock.now() - visit.arrivedMs;
     const { queue, held, use } = at(index);
-    Object.assign(visit, { at: index, handle: undefined, turnedAway: undefined, unuse: use() });
+    Object.assign(visit, { at: index, handle: undefined, turnedAway: undefined, unuse: use(tenantOf(job)) });
     visits[index]?.add(visit);
     visit.handle = queue.arrive({
       ...job,
@@ -271,4 +271,9 @@ function added(one: QueueCounts, other: QueueCounts): QueueCounts {
     waits: one.waits + other.waits,
     debtors: one.debtors + other.debtors,
   };
+}
+
+/** Whose use of a replica counts; undefined for work that no client has asked for. */
+function tenantOf({ tenant, isWarmUp }: Job): string | undefined {
+  return isWarmUp === true ? undefined : tenant;
 }

@@ -1,5 +1,7 @@
 import type { Clock } from "../clock.ts";
+import type { KeptBy } from "../generation/backend.ts";
 import type { LoadTimes } from "./load-times.ts";
+import { createStays } from "./stays.ts";
 
 /** A process with a model: of its engine, or of its embedder. */
 export type Process = {
@@ -37,8 +39,8 @@ export type Resident = ResidentOptions & {
   readonly process: Process | undefined;
   /** To be called once, when the process exists. */
   follow(process: Process): void;
-  /** A request begins that may need it. Returns a function to be called when the request has ended. */
-  use(): () => void;
+  /** A request begins that may need it, of a tenant if it is a client's. Returns a function to be called when the request has ended. */
+  use(tenant?: string): () => void;
   /** Whether it is used or starting, so that it can't be put out at once. */
   readonly isBusy: boolean;
   /** Whether it was told to end, so that its memory will be free. */
@@ -55,7 +57,7 @@ export type Resident = ResidentOptions & {
   /** Since when it serves; undefined while it doesn't. */
   readonly readySinceMs: number | undefined;
   /** Changes how long it stays loaded without requests, until it is unloaded. Does nothing to one that is to stay for ever. */
-  keepLoaded(ms: number | undefined): void;
+  keepLoaded(ms: number | undefined, by: KeptBy): void;
   /** In how many ms it is unloaded if no further request comes; undefined if it isn't loaded or stays. */
   readonly unloadInMs: number | undefined;
   /** Ends it. @param reason the end of a sentence, for the log */
@@ -81,7 +83,7 @@ const LEAST_LEFT = 0.1;
 export function createResident(options: ResidentOptions, { clock, loadTimes, onChange, log }: ResidentParts): Resident {
   const { id, sizeBytes, estimateBytes, isReserved = false } = options;
   let process: Process | undefined;
-  let keepMs = options.keepLoadedMs;
+  const stays = options.keepLoadedMs === undefined ? undefined : createStays(options.keepLoadedMs);
   let uses = 0;
   let usedMs = clock.now();
   let grantedMs = 0;
@@ -99,17 +101,23 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
     if (hasServed && bytes !== undefined) measuredBytes = Math.max(bytes, measuredBytes ?? 0);
   }
 
+  /** How long it still stays without requests; undefined for ever. */
+  function leftMs(): number | undefined {
+    return stays?.leftMs(clock.now(), usedMs, readySinceMs ?? 0);
+  }
+
   /** Sets the time at which it is unloaded, if nobody uses it. */
-  function arm(delayMs = keepMs): void {
+  function arm(delayMs = leftMs()): void {
     alarm?.cancel();
     alarm = undefined;
     if (uses > 0 || readySinceMs === undefined || delayMs === undefined) return;
-    alarm = { atMs: clock.now() + delayMs, cancel: clock.after(delayMs, ring) };
+    const afterMs = Math.max(0, delayMs);
+    alarm = { atMs: clock.now() + afterMs, cancel: clock.after(afterMs, ring) };
   }
 
   function ring(): void {
     alarm = undefined;
-    if (isBusy()) arm(Math.max(LOOK_AGAIN_MS, keepMs ?? 0));
+    if (isBusy()) arm(Math.max(LOOK_AGAIN_MS, stays?.longestMs ?? 0));
     else resident.putOut("since it was not asked for");
   }
 
@@ -121,7 +129,7 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
       usedMs = clock.now();
       arm();
     } else if (state !== "restarting") {
-      if (state === "unloaded") keepMs = options.keepLoadedMs;
+      if (state === "unloaded") stays?.clear();
       readySinceMs = undefined;
       arm();
     }
@@ -138,7 +146,7 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
       process = followed;
       followed.onStateChange(changed);
     },
-    use() {
+    use(tenant) {
       uses += 1;
       arm();
       let isOver = false;
@@ -147,6 +155,7 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
         isOver = true;
         uses -= 1;
         usedMs = clock.now();
+        if (tenant !== undefined) stays?.used(tenant, usedMs);
         hasServed ||= readySinceMs !== undefined;
         measure();
         if (uses > 0) return;
@@ -184,15 +193,17 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
     get readySinceMs() {
       return readySinceMs;
     },
-    keepLoaded(ms) {
-      if (options.keepLoadedMs === undefined) return;
-      keepMs = ms;
-      if (ms === 0 && readySinceMs !== undefined && !isBusy()) resident.putOut("since a client asked for it");
+    keepLoaded(ms, by) {
+      if (stays === undefined) return;
+      stays.set(ms, by, clock.now());
+      const restMs = leftMs();
+      const isOver = restMs !== undefined && restMs <= 0;
+      if (isOver && readySinceMs !== undefined && !isBusy()) resident.putOut("since a client asked for it");
       else arm();
     },
     get unloadInMs() {
       if (readySinceMs === undefined) return undefined;
-      return alarm === undefined ? keepMs : Math.max(0, alarm.atMs - clock.now());
+      return alarm === undefined ? stays?.longestMs : Math.max(0, alarm.atMs - clock.now());
     },
     putOut(reason) {
       log({ model: id, memoryBytes: resident.bytes, loadMs: Math.round(resident.loadMs) }, `unloaded ${reason}`);

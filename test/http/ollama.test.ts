@@ -1,11 +1,16 @@
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Backend, BackendState } from "../../src/generation/backend.ts";
+import type { Backend, BackendState, KeptBy } from "../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
+import { createAccess } from "../../src/keys/access.ts";
+import { policySchema } from "../../src/keys/key.ts";
+import { issueKey } from "../../src/keys/manage.ts";
 import { ollamaChatAnswer, ollamaModel, ollamaRunning, ollamaTags } from "../../src/protocols/ollama/schema.ts";
 import { LibraryError, type ModelLibrary } from "../../src/routing/library.ts";
 import { createTestAccess } from "../keys/support.ts";
 import { preset } from "../prompts/support.ts";
+import { openState } from "../store/support.ts";
 import {
   answerWith,
   createTestApp,
@@ -209,6 +214,24 @@ describe("POST /api/chat", () => {
     const models = [servedModel(script([]), { keepLoaded, state: () => state })];
     const { text } = await ask("/api/generate", { keep_alive: 0 }, { models });
     expect(JSON.parse(text)).toMatchObject({ done: true, done_reason: "unload" });
+  });
+
+  it("says how long a model stays for the key that asks, and for all only with an admin's key", async () => {
+    const state = openState();
+    const access = createAccess({ config: { keysFile: "", apiKey: "" }, state, logger: pino({ level: "silent" }) });
+    const kept: unknown[] = [];
+    const keepLoaded = (ms: number | undefined, by: KeptBy) => void kept.push([ms, by]);
+    const { app } = createTestApp({ state, access, models: [servedModel(script([]), { keepLoaded })] });
+    for (const name of ["alice", "root"]) {
+      const policy = policySchema.parse({ admin: name === "root" });
+      const { record, secret } = issueKey(state.keys, { name, expiresMs: undefined, policy }, 0);
+      const init = jsonInit({ keep_alive: 0, model: MODEL_ID });
+      await app.request("/api/generate", {
+        ...init,
+        headers: { ...init.headers, authorization: `Bearer ${secret}` },
+      });
+      expect(kept.at(-1)).toEqual([0, { tenant: record.id, isForAll: name === "root" }]);
+    }
   });
 
   it.each(["soon", "5 minutes", "m"])("refuses keep_alive %j and says what it may be", async (keep_alive) => {

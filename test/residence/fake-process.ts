@@ -22,7 +22,10 @@ export type FakeModel = {
   readonly loads: number;
   readonly errors: readonly Error[];
   /** A request that is answered for `ms` once the model has loaded. Returns a function that tells whether it has ended, and one to leave. */
-  ask(ms: number): { readonly isDone: () => boolean; readonly waitedMs: () => number | undefined; leave(): void };
+  ask(
+    ms: number,
+    tenant?: string,
+  ): { readonly isDone: () => boolean; readonly waitedMs: () => number | undefined; leave(): void };
 };
 
 type Request = { readonly ms: number; readonly askedMs: number; begunMs?: number; isDone: boolean; end(): void };
@@ -123,8 +126,8 @@ export function addModel(memory: Memory, clock: FakeClock, id: string, options: 
       return loads;
     },
     errors,
-    ask(ms) {
-      const unuse = berth.use();
+    ask(ms, tenant) {
+      const unuse = berth.use(tenant);
       const request: Request = {
         ...{ ms, askedMs: clock.now(), isDone: false },
         end() {

@@ -6,6 +6,7 @@ import { createFakeClock } from "../fake-clock.ts";
 import { addModel, type FakeOptions } from "./fake-process.ts";
 
 const MIB = 1024 ** 2;
+const ALICE = { tenant: "alice", isForAll: false };
 
 function setUp(budgetMib: number, maxWaitMs = 60_000) {
   const clock = createFakeClock();
@@ -162,10 +163,10 @@ describe("a model without requests", () => {
     const { clock, add } = setUp(100);
     const model = add("small", { mib: 50, keepLoadedMs: 10_000 });
     model.ask(10);
-    model.berth.keepLoaded(undefined);
+    model.berth.keepLoaded(undefined, ALICE);
     clock.advance(1_000_000);
     expect(model.state).toBe("ready");
-    model.berth.keepLoaded(0);
+    model.berth.keepLoaded(0, ALICE);
     clock.advance(1_000);
     expect(model.state).toBe("unloaded");
     model.ask(10);
@@ -173,11 +174,47 @@ describe("a model without requests", () => {
     expect([model.state, model.berth.unloadInMs]).toEqual(["ready", 10_000 - 3_990]);
   });
 
+  it("stays for others who used it lately, whatever one of them says", () => {
+    const { clock, add } = setUp(100);
+    const model = add("small", { mib: 50, keepLoadedMs: 10_000 });
+    model.ask(10, "bob");
+    clock.advance(2_000);
+    model.ask(10, "alice");
+    clock.advance(3_000);
+    model.berth.keepLoaded(0, ALICE);
+    clock.advance(1_000);
+    expect(model.state).toBe("ready");
+    // Bob's last request ended after 1,010 ms.
+    clock.advance(10_000 + 1_010 - 6_000 + 200);
+    expect(model.state).toBe("unloaded");
+  });
+
+  it("is unloaded at once where nobody else has used it since it was loaded", () => {
+    const { clock, add } = setUp(100);
+    const model = add("small", { mib: 50, keepLoadedMs: 10_000 });
+    model.ask(10, "alice");
+    clock.advance(2_000);
+    model.berth.keepLoaded(0, ALICE);
+    clock.advance(200);
+    expect(model.state).toBe("unloaded");
+  });
+
+  it("stays no longer than an administrator says, for all", () => {
+    const { clock, add } = setUp(100);
+    const model = add("small", { mib: 50, keepLoadedMs: 10_000 });
+    model.ask(10, "bob");
+    model.berth.keepLoaded(undefined, { tenant: "bob", isForAll: false });
+    clock.advance(2_000);
+    model.berth.keepLoaded(0, { tenant: "root", isForAll: true });
+    clock.advance(200);
+    expect(model.state).toBe("unloaded");
+  });
+
   it("stays for ever where the settings say so, whatever a request says", () => {
     const { clock, add } = setUp(100);
     const model = add("small", { mib: 50 });
     model.ask(10);
-    model.berth.keepLoaded(0);
+    model.berth.keepLoaded(0, ALICE);
     clock.advance(1_000_000);
     expect(model.state).toBe("ready");
   });

@@ -18,6 +18,7 @@ import type { HttpEnv } from "../context.ts";
 import { answerCalls, type Endpoint, type EndpointDeps, type Ordered } from "../endpoint.ts";
 import { JSON_LINES } from "../event-stream.ts";
 import { addPreset } from "../preset.ts";
+import { keptBy } from "../tenant.ts";
 
 /** The states of a backend that isn't loaded. */
 const GONE: readonly BackendState[] = ["unloaded", "unloading", "failed"];
@@ -69,7 +70,7 @@ function answerOllama(
         onNews({ type }) {
           if (type !== "admitted") return;
           stopwatch.admitted();
-          if (request.keepAlive !== undefined) model.keepLoaded?.(request.keepAlive.ms);
+          if (request.keepAlive !== undefined) model.keepLoaded?.(request.keepAlive.ms, keptBy(c));
         },
         whole: (events, tally) => encodeOllama(answer, events, tally),
         encoder: (tally) => createOllamaEncoder(answer, tally),
@@ -97,7 +98,7 @@ async function load(
 ): Promise<Response> {
   const isGoodbye = keepAlive?.ms === 0;
   if (!isGoodbye) await model.load?.();
-  if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms);
+  if (keepAlive !== undefined) model.keepLoaded?.(keepAlive.ms, keptBy(c));
   return c.json(encodeLoaded(answer, !isGoodbye || !GONE.includes(model.state())));
 }
 
