@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument } from "yaml";
+import { readBytes } from "../read-file.ts";
 import { formerSettings } from "./former.ts";
 import { ConfigError } from "./problems.ts";
 import { type Setting, settings } from "./settings.ts";
@@ -124,22 +124,5 @@ function reasonOf(error: unknown): string {
       return "it isn't UTF-8 text.";
     default:
       return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** The size is not asked for first, since a pipe has none. */
-function readBytes(path: string, maxBytes: number): Uint8Array {
-  const buffer = Buffer.alloc(maxBytes);
-  const file = openSync(path, "r");
-  try {
-    let length = 0;
-    while (length < maxBytes) {
-      const count = readSync(file, buffer, length, maxBytes - length, null);
-      if (count === 0) break;
-      length += count;
-    }
-    return buffer.subarray(0, length);
-  } finally {
-    closeSync(file);
   }
 }

@@ -1,14 +1,14 @@
 import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import { ConfigError } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import type { UpstreamModel, UpstreamSettings } from "../config/upstreams.ts";
 import type { Backend } from "../generation/backend.ts";
-import type { TryOutcome } from "../generation/news.ts";
 import { UpstreamError } from "../generation/errors.ts";
+import type { TryOutcome } from "../generation/news.ts";
 import type { LoadControl } from "../queue/load-control.ts";
+import { readText } from "../read-file.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createUpstreamBackend } from "../upstream/backend.ts";
 import type { ListedModel } from "../upstream/model-list.ts";
@@ -276,7 +276,7 @@ function createUpstream(
 function stampOf(settings: UpstreamSettings, env: UpstreamParts["env"]): string {
   try {
     const { caFile } = settings.tls;
-    const certificate = caFile === undefined ? null : readFileSync(caFile, "base64");
+    const certificate = caFile === undefined ? null : readText(caFile);
     return hash("sha256", JSON.stringify([settings, readKey(settings, env) ?? null, certificate]));
   } catch {
     return "";
@@ -337,7 +337,7 @@ function openServer(
 
 /** The first line of the file, or the variable. Throws where neither has one. */
 function readKey({ apiKeyEnv, apiKeyFile }: UpstreamSettings, env: NodeJS.ProcessEnv): string | undefined {
-  if (apiKeyFile !== undefined) return checkKey(readFileSync(apiKeyFile, "utf8").split("\n")[0]?.trim(), apiKeyFile);
+  if (apiKeyFile !== undefined) return checkKey(readText(apiKeyFile).split("\n")[0]?.trim(), apiKeyFile);
   if (apiKeyEnv === undefined) return undefined;
   return checkKey(env[apiKeyEnv]?.trim(), `the environment variable ${apiKeyEnv}`);
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { readBytes } from "../read-file.ts";
 import { parseDate } from "./duration.ts";
 import type { FixedKey } from "./fixed.ts";
 import { nameSchema, policySchema } from "./key.ts";
@@ -138,7 +138,7 @@ function readOrExplain(path: string, shownPath: string, readText: ReadText): str
 }
 
 function readBounded(path: string): string {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path, MAX_FILE_BYTES + 1);
   if (bytes.length > MAX_FILE_BYTES) throw new Error("it is larger than 1 MiB, the limit for a file of keys");
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseDocument } from "yaml";
 import type { z } from "zod";
+import { readRegularFile } from "../read-file.ts";
 import { type Catalogue, type CatalogueEntry, catalogueSchema } from "./catalogue-schema.ts";
 import { CatalogueError, messageOf } from "./errors.ts";
 
@@ -47,14 +47,11 @@ export function findEntry(catalogue: Catalogue, name: string): CatalogueEntry | 
 }
 
 async function readText(path: string, shownPath: string): Promise<string> {
-  let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    return (await readRegularFile(path, MAX_BYTES)).bytes.toString("utf8");
   } catch (error) {
     throw new CatalogueError(shownPath, `can't be read: ${messageOf(error)}`);
   }
-  if (bytes.length > MAX_BYTES) throw new CatalogueError(shownPath, `is larger than ${MAX_BYTES} bytes`);
-  return bytes.toString("utf8");
 }
 
 /** `models[3] (qwen3-8b), sha256: must be 64 lower-case hex digits`. */

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegularFile } from "../read-file.ts";
 import { PresetError } from "./preset.ts";
 
 export const EVALUATION_ENDING = ".eval.yaml";
@@ -49,12 +50,11 @@ export async function readBounded(
   shownPath: string,
 ): Promise<{ readonly text: string; readonly modifiedUnixSeconds: number }> {
   try {
-    const { size, mtimeMs } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw new PresetError([`${shownPath}: is larger than ${MAX_FILE_BYTES} bytes.`]);
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
-    return { text, modifiedUnixSeconds: Math.floor(mtimeMs / 1000) };
+    const { bytes, stats } = await readRegularFile(path, MAX_FILE_BYTES);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { text, modifiedUnixSeconds: Math.floor(stats.mtimeMs / 1000) };
   } catch (error) {
-    throw error instanceof PresetError ? error : unreadable(shownPath, error);
+    throw unreadable(shownPath, error);
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import { UpstreamError } from "../generation/errors.ts";
 import { type TraceContext, traceHeaders } from "../generation/trace.ts";
+import { readText } from "../read-file.ts";
 import { lookupPublic, namesPrivate } from "./addresses.ts";
 import {
   brokenAnswer,
@@ -142,7 +142,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
 
 function connect({ timeouts, tls, proxy, maxConcurrent, allowPrivate }: UpstreamSettings, origin: string): Dispatcher {
   const secure = {
-    ...(tls.caFile !== undefined && { ca: readFileSync(tls.caFile, "utf8") }),
+    ...(tls.caFile !== undefined && { ca: readText(tls.caFile) }),
     ...(tls.insecure && { rejectUnauthorized: false }),
   };
   const isChecked = !allowPrivate && !namesPrivate(new URL(origin).hostname);
