@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import module from "node:module";
+import { holdHangUps } from "./cli/hang-up.ts";
 import { findNodeProblem } from "./cli/node-version.ts";
 
 // Everything else is imported behind this check: an old Node would stop at its syntax with a message that helps nobody.
@@ -8,6 +9,8 @@ if (problem !== undefined) {
   process.stderr.write(`error: ${problem}\n`);
   process.exit(1);
 }
+
+const hangUps = holdHangUps(process);
 
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on("error", () => process.exit(0));
@@ -26,6 +29,7 @@ const exitCode = await run(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   process,
+  hangUps,
 });
 // Handles that a command may have left open must not keep the program from ending.
 await new Promise((written) => process.stdout.write("", written));

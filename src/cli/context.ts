@@ -1,3 +1,4 @@
+import type { HeldHangUps } from "./hang-up.ts";
 import type { SignalSource } from "./interrupts.ts";
 
 /** The environment of a command, which tests replace. */
@@ -10,6 +11,8 @@ export type CliContext = {
   readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** What came before the command ran; absent if nothing was held. */
+  readonly hangUps?: HeldHangUps;
   /** Emits signals and uncaught errors, and can exit at once. */
   readonly process: SignalSource & FaultSource & { exit(code: number): void };
 };

@@ -1,3 +1,5 @@
+import type { HeldHangUps } from "./hang-up.ts";
+
 /**
  * The signals that ask the program to end. SIGINT is Ctrl+C; SIGTERM comes from service managers and containers; SIGHUP from a terminal that is
  * closed. Without a terminal, SIGHUP asks for a reload.
@@ -54,6 +56,8 @@ export function watchInterrupts(options: {
     /** Whether the program had a terminal that was closed. */
     readonly isTerminalGone: () => boolean;
     readonly onReload: () => void;
+    /** Those that came before. */
+    readonly held?: HeldHangUps | undefined;
   };
 }): Interrupts {
   const { source, exitNow, env, now = Date.now, hangUp } = options;
@@ -76,6 +80,7 @@ export function watchInterrupts(options: {
   source.on("SIGINT", onSignal);
   source.on("SIGTERM", onSignal);
   if (hangUp !== undefined) source.on("SIGHUP", onHangUp);
+  if (hangUp?.held?.release() === true) onHangUp("SIGHUP");
   return {
     signal: controller.signal,
     dispose() {

@@ -6,6 +6,7 @@ import { readVersion, shellCommand } from "../version.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
+import { InterruptedError } from "./interrupts.ts";
 import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
@@ -54,6 +55,10 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       getErrHelpWidth: () => context.stderr.columns ?? PLAIN_COLUMNS,
     })
     .configureHelp({ optionTerm })
+    .hook("preAction", (_, command) => {
+      // A gateway reloads at it, once it runs. Other commands end.
+      if (command !== serve && context.hangUps?.release() === true) throw new InterruptedError("SIGHUP");
+    })
     .addHelpText("after", EXAMPLES);
 
   // A command's module is loaded when it runs, because `--help` needs neither the engine nor the server.

@@ -56,7 +56,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
       logger.warn(`${signalName} again: exiting at once; running requests are cut off`);
       context.process.exit(exitCode);
     },
-    hangUp: { isTerminalGone: watchTerminal(), onReload: reloading.ask },
+    hangUp: { isTerminalGone: watchTerminal(), onReload: reloading.ask, held: context.hangUps },
   });
   try {
     // Before a model is downloaded in vain. The gateway checks again, and warns.

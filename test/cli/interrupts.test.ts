@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { holdHangUps } from "../../src/cli/hang-up.ts";
 import { InterruptedError, watchInterrupts } from "../../src/cli/interrupts.ts";
 import { FakeProcess } from "./fake-context.ts";
 
@@ -63,6 +64,23 @@ describe("watchInterrupts", () => {
 
   it("leaves no listener behind", () => {
     const { interrupts, source } = watch();
+    interrupts.dispose();
+    expect(source.eventNames()).toEqual([]);
+  });
+
+  it("reloads for a SIGHUP that came before anybody listened, once", () => {
+    const source = new FakeProcess();
+    const held = holdHangUps(source);
+    source.emit("SIGHUP", "SIGHUP");
+    source.emit("SIGHUP", "SIGHUP");
+    let reloads = 0;
+    const interrupts = watchInterrupts({
+      ...{ source, env: {}, exitNow: () => {} },
+      hangUp: { isTerminalGone: () => false, onReload: () => void reloads++, held },
+    });
+    expect(reloads).toBe(1);
+    source.emit("SIGHUP", "SIGHUP");
+    expect(reloads).toBe(2);
     interrupts.dispose();
     expect(source.eventNames()).toEqual([]);
   });

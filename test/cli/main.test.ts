@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -43,6 +44,31 @@ describe("node src/main.ts", () => {
     for (const term of ["--aliases <name=model>", "--max-tokens <n|model=n>", "--[no-]list-presets ", "--insecure "]) {
       expect(stdout).toContain(`  ${term}`);
     }
+  });
+
+  it("is not ended by a SIGHUP before it has read its settings", async () => {
+    const pipe = join(folder, "settings.yaml");
+    execFileSync("mkfifo", [pipe]);
+    // Until something is written, or for a second, its settings are awaited.
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const settings = openSync(pipe, "w");
+    const tell = "process.on('newListener', (name) => name === 'SIGHUP' && process.stderr.write('it listens\\n'))";
+    const child = spawn(process.execPath, ["--import", `data:text/javascript,${tell}`, main, "--config", pipe], {
+      ...{ cwd: folder, env: { PATH: process.env.PATH } },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = once(child, "close");
+    let said = "";
+    for await (const piece of child.stderr.setEncoding("utf8")) {
+      said += piece;
+      if (!said.includes("it listens") || child.killed) continue;
+      child.kill("SIGHUP");
+      writeSync(settings, "port: nonsense\n");
+      closeSync(settings);
+    }
+    expect(await ended).toEqual([2, null]);
+    closeSync(reader);
+    expect(said).toContain("port");
   });
 
   it("exits with 2 for an unknown flag, with nothing on stdout", async () => {
