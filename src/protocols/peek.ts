@@ -1,6 +1,7 @@
 import type { EmbeddingItem } from "../generation/embedding.ts";
 import type { Message, Prompt } from "../generation/request.ts";
 import { isJsonObject } from "../json/exact-number.ts";
+import { assertAddresses } from "./addresses.ts";
 import { type ServiceTier, serviceTier } from "./service-tier.ts";
 
 /** What Sluice must know of a request that an upstream gets as it came. */
@@ -20,10 +21,14 @@ type Body = Readonly<Record<string, unknown>>;
 /** More choices are left to the decoder to refuse. */
 const MAX_CHOICES = 128;
 
-/** Undefined for a chat completion that must be decoded: one that is stored here, or that is wrong in what Sluice must know. */
+/**
+ * Undefined for a chat completion that must be decoded: one that is stored here, or that is wrong in what Sluice must know. Throws an
+ * `InvalidRequestError` for an address that no server is to open.
+ */
 export function peekChat(body: Body): Peeked | undefined {
   const { messages, store, max_completion_tokens: newer, max_tokens: older } = body;
   if (store === true || !Array.isArray(messages) || messages.length === 0) return undefined;
+  assertAddresses(messages, "messages");
   return peek(body, newer ?? older, { type: "chat", messages: messages.map(toMessage) });
 }
 
@@ -41,6 +46,7 @@ export function peekCompletion(body: Body): Peeked | undefined {
 export function peekMessages(body: Body): Peeked | undefined {
   const { messages, system } = body;
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
+  assertAddresses(messages, "messages");
   const first: readonly Message[] = system == null ? [] : [{ role: "system", content: textOf(system) }];
   const prompt: Prompt = { type: "chat", messages: [...first, ...messages.map(toMessage)] };
   return peek({ ...body, n: undefined }, body.max_tokens, prompt);
@@ -51,6 +57,7 @@ export function peekEmbeddings({ input }: Body): readonly EmbeddingItem[] | unde
   if (input === undefined || input === null || input === "") return undefined;
   const inputs: readonly unknown[] = Array.isArray(input) && typeof input[0] !== "number" ? input : [input];
   if (inputs.length === 0) return undefined;
+  assertAddresses(inputs, "input");
   // Some servers take images and other parts.
   return inputs.map((each) => ({ type: "text", text: typeof each === "string" ? each : JSON.stringify(each) }));
 }

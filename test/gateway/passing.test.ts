@@ -160,6 +160,38 @@ describe("a chat completion for an upstream that speaks OpenAI's API", () => {
     expect(opened.mock.posts()).toEqual([]);
   });
 
+  it.each(["file:///etc/passwd", " file:///etc/passwd", "FTP://x/a.png", "javascript:alert(1)", "//x/a.png", "a.png"])(
+    "is refused with the place of an address that no server is to open: %s",
+    async (url) => {
+      const opened = await open(whole(COMPLETION), "capabilities: { embeddings: true }");
+      const nested = { type: "tool_result", content: [{ type: "image", source: { type: "url", url } }] };
+      for (const [part, place] of [
+        [{ type: "image_url", image_url: { url } }, "image_url.url"],
+        [{ type: "image_url", image_url: url }, "image_url"],
+        [{ type: "video_url", video_url: { url } }, "video_url.url"],
+        [nested, "content[0].source.url"],
+      ] as const) {
+        const content = [{ type: "text", text: "What is it?" }, part];
+        const { status, text } = await ask(opened, { ...QUESTION, messages: [{ role: "user", content }] });
+        const { error } = JSON.parse(text);
+        expect([status, error.param]).toEqual([400, `messages[0].content[1].${place}`]);
+        expect(error.message).toContain("https://");
+      }
+      const input = [{ type: "image_url", image_url: { url } }];
+      const vectors = await ask(opened, { model: "ours", input }, "/v1/embeddings");
+      expect([vectors.status, JSON.parse(vectors.text).error.param]).toEqual([400, "input[0].image_url.url"]);
+      expect(opened.mock.posts()).toEqual([]);
+    },
+  );
+
+  it("may have images by an address on the web, and in the request itself", async () => {
+    const opened = await open(whole(COMPLETION));
+    const urls = ["https://example.com/a.png", "HTTP://example.com/a.png", "data:image/png;base64,iVBORw0KGgo="];
+    const content = urls.map((url) => ({ type: "image_url", image_url: { url } }));
+    expect((await ask(opened, { ...QUESTION, messages: [{ role: "user", content }] })).status).toBe(200);
+    expect(heardBy(opened)?.body).toMatchObject({ messages: [{ content }] });
+  });
+
   it("stays here if it must", async () => {
     const opened = await open(whole(COMPLETION));
     const { status, text } = await ask(opened, QUESTION, CHAT, { "sluice-local-only": "1" });
