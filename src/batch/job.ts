@@ -12,6 +12,7 @@ import { doneOf, newProgress, type Progress, readProgress } from "./progress.ts"
 import { createRate, type Rate } from "./rate.ts";
 import { type Line, type Place, readLines } from "./read-lines.ts";
 import { answered, unanswered } from "./results.ts";
+import { createRoom } from "./room.ts";
 import { validateInput } from "./validate.ts";
 
 /** What is known of a batch that runs, beside what is stored. */
@@ -53,6 +54,8 @@ export type JobOptions = {
   readonly parallel: (model: string | undefined) => number;
   readonly maxLineBytes: number;
   readonly maxLines: number;
+  /** How large the files of a key may be together, with the results of its batches. */
+  readonly maxTenantBytes: () => number;
   /** When the files of a batch that ends now expire. */
   readonly filesEndMs: (body: string, nowMs: number) => number;
   readonly clock: Clock;
@@ -68,6 +71,9 @@ const MAX_AHEAD_BYTES = 32 * 1024 * 1024;
 /** Results that may wait to be written before no more requests begin. */
 const MAX_UNWRITTEN = 256;
 
+/** How long a batch rests whose key's files have no more room. */
+const FULL_REST_MS = 10_000;
+
 /** Longer times don't fit into a timer. The runner looks every few seconds in any case. */
 const MAX_TIMER_MS = 1_000_000_000;
 
@@ -76,7 +82,7 @@ const GIVEN_UP = "The server failed again and again while it worked on this batc
 const RUNNING: readonly BatchStatus[] = ["validating", "in_progress", "finalizing", "cancelling"];
 
 /** Why a batch makes no more requests. */
-type End = "completed" | "expired" | "cancelled" | "stopped" | "refused";
+type End = "completed" | "expired" | "cancelled" | "stopped" | "refused" | "full";
 
 export function createJob(options: JobOptions): Job {
   const { record, queue, prepare, removeFile, door, clock, now, logger } = options;
@@ -84,6 +90,7 @@ export function createJob(options: JobOptions): Job {
   const { openInput: openToRead = open, openOutput = openToWrite } = options;
   let ledger: Ledger | undefined;
   let rate: Rate | undefined;
+  const room = createRoom({ queue, id, maxBytes: options.maxTenantBytes, clock });
   /** The requests that were refused, and wait. */
   const refused = new Map<number, Wait>();
   let underWay = 0;
@@ -204,6 +211,7 @@ export function createJob(options: JobOptions): Job {
     const rest = skipDone(lines, new Set(progress.beyond), ends);
     const end = await makeRequests(rest, book, signal);
     if (end === "stopped") return undefined;
+    if (end === "full") return clock.now() + FULL_REST_MS;
     if (end === "refused") return Math.min(...[...refused.values()].map(({ untilMs }) => untilMs));
     if (end !== "completed") await fillUp({ input, book, ends, fate: end });
     await finish(end, book);
@@ -250,7 +258,7 @@ export function createJob(options: JobOptions): Job {
     function begin(): boolean {
       const next = waiting.peek();
       if (next === undefined || requests.aborted || book.pausedFor !== undefined) return false;
-      if (book.waiting >= MAX_UNWRITTEN) return false;
+      if (book.waiting >= MAX_UNWRITTEN || room.isFull(book)) return false;
       // One more than run, so that the next is there when one ends.
       if (running.size > options.parallel(next.model)) return false;
       waiting.take();
@@ -290,6 +298,7 @@ export function createJob(options: JobOptions): Job {
         if (begin()) continue;
         end = endOf();
         if (end === undefined && isRefused()) end = "refused";
+        if (end === undefined && running.size === 0 && book.waiting === 0 && room.reason() !== undefined) end = "full";
         if (end !== undefined) break;
         await Promise.race([changed, book.settled().then(() => changed)]);
       }
@@ -376,7 +385,7 @@ export function createJob(options: JobOptions): Job {
     if (record.kind === "anthropic") await removeFile(record.inputFile);
   }
 
-  async function finish(end: Exclude<End, "stopped" | "refused">, { progress }: Ledger): Promise<void> {
+  async function finish(end: Exclude<End, "stopped" | "refused" | "full">, { progress }: Ledger): Promise<void> {
     const more = JSON.stringify({ finalizing_ms: now() });
     const atMs = now();
     const files = filesOf(progress, atMs);
@@ -401,7 +410,7 @@ export function createJob(options: JobOptions): Job {
       return {
         perSecond,
         secondsLeft: perSecond === undefined || left === undefined || perSecond <= 0 ? undefined : left / perSecond,
-        pausedFor: ledger?.pausedFor ?? reasonOf(),
+        pausedFor: ledger?.pausedFor ?? room.reason() ?? reasonOf(),
       };
     },
   };

@@ -43,6 +43,8 @@ export type Ledger = {
   readonly progress: Progress;
   /** Lines that are done and not recorded. */
   readonly waiting: number;
+  /** About how many bytes they have. */
+  readonly waitingBytes: number;
   /** Why writing has stopped, in a sentence for clients; it is tried again by itself. */
   readonly pausedFor: string | undefined;
   readonly add: (entry: Entry) => void;
@@ -60,6 +62,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   let writing: Promise<void> = Promise.resolve();
   let isWriting = false;
   let taken = 0;
+  let waitingBytes = 0;
   let pausedFor: string | undefined;
   await Promise.all([output.truncate(progress.outputBytes), error.truncate(progress.errorBytes)]);
 
@@ -108,6 +111,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       taken = entries.length;
       await writeUntilItWorks(entries);
       taken = 0;
+      waitingBytes -= entries.reduce((sum, { text }) => sum + text.length, 0);
       onChange();
     }
   }
@@ -119,11 +123,15 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     get waiting() {
       return queue.length + taken;
     },
+    get waitingBytes() {
+      return waitingBytes;
+    },
     get pausedFor() {
       return pausedFor;
     },
     add(entry) {
       queue.push(entry);
+      waitingBytes += entry.text.length;
       if (isWriting) return;
       isWriting = true;
       // What is done in this turn goes in one group.

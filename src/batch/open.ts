@@ -19,6 +19,8 @@ export type OpenBatchesOptions = {
   /** How long the files of a batch are kept after its end, in ms. */
   readonly lifeMs: (body: string) => number;
   readonly maxLineBytes: number;
+  /** How large the files of a key may be together, with the results of its batches. */
+  readonly maxTenantBytes: () => number;
   readonly clock?: Clock;
   /** The time in Unix ms. */
   readonly now: () => number;

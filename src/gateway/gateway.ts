@@ -121,6 +121,7 @@ function openGatewayBatches(
     slotsOf: (model) => (model === undefined ? undefined : directory.find(model)?.details().slots),
     lifeMs: (body) => outputLifeOf(body) ?? config.stateMaxDays * DAY_MS,
     maxLineBytes: config.maxBodyBytes,
+    maxTenantBytes: () => config.maxStoredFileBytes,
     now: Date.now,
     logger,
   });

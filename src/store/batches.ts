@@ -98,6 +98,8 @@ export type BatchQueue = {
   readonly change: (id: string, from: readonly BatchStatus[], change: BatchChange) => boolean;
   /** Notes how far it is. Returns its status; undefined if there is no such batch any more. */
   readonly record: (id: string, progress: string) => BatchStatus | undefined;
+  /** The bytes of all files of a batch's tenant, with the results of its batches that are no files of its own: those that run, and Anthropic's. */
+  readonly storedBytes: (id: string) => number;
   /** Whether a batch that has not ended reads this file. */
   readonly reads: (fileId: string) => boolean;
   /** Whether a batch needs this file: it reads or writes it, or keeps it for itself. */
@@ -109,6 +111,10 @@ export type BatchStoreOptions = {
   /** Called in each transaction that adds to the file. */
   readonly afterWrite: (sql: Prepare) => void;
 };
+
+/** What cannot be read counts nothing. */
+const RESULT_BYTES = `CASE WHEN json_valid(progress)
+  THEN coalesce(json_extract(progress, '$.outputBytes'), 0) + coalesce(json_extract(progress, '$.errorBytes'), 0) ELSE 0 END`;
 
 const RUNS = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
 
@@ -198,6 +204,16 @@ export function createBatchQueue(database: Database): BatchQueue {
       database.write((sql) => {
         sql("UPDATE batches SET progress = ? WHERE id = ?").run(progress, id);
         return statusOf(sql, id);
+      }),
+    storedBytes: (id) =>
+      database.read((sql) => {
+        const row = sql(
+          `SELECT (SELECT coalesce(sum(bytes), 0) FROM files WHERE files.tenant = own.tenant)
+             + (SELECT coalesce(sum(${RESULT_BYTES}), 0) FROM batches AS all_own
+                WHERE all_own.tenant = own.tenant AND (${RUNS} OR kind = 'anthropic')) AS bytes
+           FROM batches AS own WHERE own.id = ?`,
+        ).get(id);
+        return row === undefined ? 0 : number(row, "bytes");
       }),
     reads: (fileId) =>
       database.read((sql) => sql(`SELECT 1 FROM batches WHERE input_file = ? AND ${RUNS}`).get(fileId) !== undefined),

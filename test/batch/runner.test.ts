@@ -220,6 +220,52 @@ describe("a batch", () => {
     expect(asked).toBe(4);
   });
 
+  it("makes no more requests while its key's files have no more room, says so, and goes on when they have", async () => {
+    using place = createBatchPlace();
+    const id = place.addBatch(many(40));
+    const clock = createFakeClock();
+    let maxBytes = 3_000;
+    await using gateway = openRunner(place, {
+      doorFor: () => doorTo(() => ok({ text: "x".repeat(500) })),
+      clock,
+      maxTenantBytes: () => maxBytes,
+    });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    gateway.runner.wake();
+    while (gateway.runner.live(id)?.pausedFor === undefined) await turn();
+    expect(gateway.runner.live(id)?.pausedFor).toContain("3000 bytes");
+    // What ran when the room was used up is written, too.
+    const writtenBytes = () => JSON.parse(gateway.state.batches.get("openai", id)?.progress ?? "").outputBytes;
+    while (writtenBytes() < 3_000) await turn();
+    expect(writtenBytes()).toBeLessThan(3_000 + 5 * 1_000);
+    maxBytes = 1_000_000;
+    while (gateway.state.batches.get("openai", id)?.status !== "completed") {
+      clock.advance(2_000);
+      await turn();
+    }
+    const { output } = await gateway.results(id);
+    expect(idsOf(output).toSorted()).toEqual(
+      many(40)
+        .map((_, n) => `line-${n}`)
+        .toSorted(),
+    );
+  });
+
+  it("counts the key's other files, and the results of its other batches", async () => {
+    using place = createBatchPlace();
+    const id = place.addBatch(many(3));
+    await using gateway = openRunner(place, { doorFor: () => doorTo(() => ok({})) });
+    const { files, batchQueue } = gateway.state;
+    const before = batchQueue.storedBytes(id);
+    const stored = { id: `file-${"0".repeat(32)}`, createdMs: 1, expiresMs: null, filename: "a", purpose: "batch" };
+    files.add({ ...stored, bytes: 700 }, { maxBytes: 1_000, maxFiles: 10 });
+    const other = place.addBatch(many(1));
+    batchQueue.record(other, JSON.stringify({ outputBytes: 20, errorBytes: 3 }));
+    expect(batchQueue.storedBytes(id) - before).toBe(723);
+    batchQueue.record(other, "not JSON");
+    expect(batchQueue.storedBytes(id) - before).toBe(700);
+  });
+
   it("waits while the disk is full, says so, and goes on", async () => {
     using place = createBatchPlace();
     const id = place.addBatch(many(10));

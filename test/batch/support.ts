@@ -75,6 +75,7 @@ export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & 
     parallel: () => 3,
     maxLineBytes: 1_000_000,
     maxLines: 1_000_000,
+    maxTenantBytes: () => Number.POSITIVE_INFINITY,
     filesEndMs: (_, atMs) => atMs + 1e9,
     clock: systemClock,
     now: Date.now,

@@ -21,6 +21,7 @@ export async function createBatchApp(options: TestAppOptions = {}) {
     slotsOf: () => 2,
     lifeMs: () => 86_400_000,
     maxLineBytes: 100_000,
+    maxTenantBytes: () => Number.POSITIVE_INFINITY,
     now: Date.now,
     logger: pino({ level: "silent" }),
   });

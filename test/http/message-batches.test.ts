@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { symlink } from "node:fs/promises";
 import Anthropic from "@anthropic-ai/sdk";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { allClosed } from "../files/support.ts";
 import { messageBatch } from "../fixtures/anthropic/batches.ts";
 import { createBatchApp } from "./batch-support.ts";
@@ -85,7 +88,43 @@ describe("the official Anthropic package", () => {
   });
 });
 
+/** A batch that has ended, with one result. */
+async function createEnded(it: Awaited<ReturnType<typeof createBatchApp>>) {
+  const body = { requests: [{ custom_id: "good", params: params("Hi") }] };
+  const { id } = messageBatch.parse(await (await it.app.request(BATCHES, jsonInit(body))).json());
+  for (;;) {
+    const batch = it.state.batches.get("anthropic", id);
+    if (batch?.status === "completed") return batch;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 describe("a batch of messages", () => {
+  it("whose second file of results can't be opened leaves the first one closed", async () => {
+    await using it = await createBatchApp();
+    const batch = await createEnded(it);
+    const path = it.pathOf(batch.errorFile);
+    while (existsSync(path)) await new Promise((resolve) => setImmediate(resolve));
+    // A link to itself can't be opened by anybody.
+    await symlink(path, path);
+    expect((await it.app.request(`${BATCHES}/${batch.id}/results`)).status).toBe(503);
+    expect(it.opened).toHaveLength(1);
+    await allClosed(it.opened);
+  });
+
+  it("whose counts can't be read is listed with the others, without counts", async () => {
+    await using it = await createBatchApp();
+    const [broken, whole] = [await createEnded(it), await createEnded(it)];
+    for (const progress of ["", "not JSON", "null", '{"total":1,"counts":{"completed":0.5}}']) {
+      it.state.batchQueue.record(broken.id, progress);
+      const list = z.object({ data: z.array(messageBatch) }).parse(await (await it.app.request(BATCHES)).json());
+      expect(list.data.map(({ id, request_counts: { succeeded } }) => [id, succeeded])).toEqual([
+        [whole.id, 1],
+        [broken.id, 0],
+      ]);
+    }
+  });
+
   it.each([
     ["no requests", { requests: [] }, "empty array"],
     ["an id with spaces", { requests: [{ custom_id: "a b", params: {} }] }, "requests[0].custom_id"],

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { Context, Handler } from "hono";
 import { newProgress } from "../../batch/progress.ts";
 import { newFileId } from "../../files/files.ts";
+import type { FileFolder } from "../../files/folder.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import {
   decodeMessageBatchQuery,
@@ -103,8 +104,7 @@ export function showMessageResults({ state, files }: MessageBatchesDeps): Handle
     const batch = find(c, state);
     if (!hasEnded(batch)) throw notEnded(batch);
     const { folder } = await files();
-    const found = [await folder.read(batch.outputFile), await folder.read(batch.errorFile)];
-    const parts = found.filter((part) => part !== undefined);
+    const parts = await openAll(folder, [batch.outputFile, batch.errorFile]);
     const lines = Readable.from(resultsOf(parts), { objectMode: false });
     // A generator that was never begun runs no `finally`.
     lines.on("close", () => {
@@ -112,6 +112,21 @@ export function showMessageResults({ state, files }: MessageBatchesDeps): Handle
     });
     return new Response(Readable.toWeb(lines), { headers: { "content-type": "application/x-jsonl" } });
   };
+}
+
+/** Opens those files that are there: all of them, or none. */
+async function openAll({ read }: Pick<FileFolder, "read">, ids: readonly string[]): Promise<readonly Readable[]> {
+  const opened: Readable[] = [];
+  try {
+    for (const id of ids) {
+      const part = await read(id);
+      if (part !== undefined) opened.push(part);
+    }
+    return opened;
+  } catch (error) {
+    for (const part of opened) part.destroy();
+    throw error;
+  }
 }
 
 async function* linesOf(requests: readonly MessageBatchRequest[]): AsyncGenerator<Uint8Array> {

@@ -92,6 +92,15 @@ const progressSchema = z.object({
   counts: z.object({ completed: count, failed: count, expired: count, cancelled: count }),
 });
 
+/** What can't be read counts nothing: one batch must not keep the others from being listed. */
+function progressOf(text: string | null): z.output<typeof progressSchema> {
+  try {
+    return progressSchema.parse(JSON.parse(text ?? ""));
+  } catch {
+    return { total: 0, counts: { completed: 0, failed: 0, expired: 0, cancelled: 0 } };
+  }
+}
+
 export function hasEnded({ status }: Pick<KeptMessageBatch, "status">): boolean {
   return ["completed", "failed", "expired", "cancelled"].includes(status);
 }
@@ -99,7 +108,7 @@ export function hasEnded({ status }: Pick<KeptMessageBatch, "status">): boolean 
 /** Anthropic's `message_batch`. As there, all requests count as processing until the batch has ended. */
 export function encodeMessageBatch(batch: KeptMessageBatch, resultsUrl: string) {
   const body = bodySchema.parse(JSON.parse(batch.body));
-  const { total, counts } = progressSchema.parse(JSON.parse(batch.progress ?? ""));
+  const { total, counts } = progressOf(batch.progress);
   const isEnded = hasEnded(batch);
   const endedMs = body.completed_ms ?? body.expired_ms ?? body.cancelled_ms ?? body.failed_ms;
   const of = (ended: number) => (isEnded ? ended : 0);
