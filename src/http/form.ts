@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import type { Context } from "hono";
 import { InvalidRequestError, missingParameter } from "../protocols/errors.ts";
@@ -27,6 +28,9 @@ const LIMITS = {
 
 /** What a form may have beside its file's bytes: more than all fields and headers within `LIMITS`. */
 const MAX_BESIDE_BYTES = 4 * 1024 * 1024;
+
+/** What is written to the form's reader at once: less than the buffer of a part. */
+const PIECE_BYTES = 16 * 1024;
 
 /**
  * Reads a form with one file, `fileField`, which `take` gets as it arrives: the form is never in memory. What `take` throws ends the reading.
@@ -86,25 +90,65 @@ export async function readForm<T>(
   let arrived = 0;
   const hasTooMuch = () => arrived - (file?.bytesRead ?? 0) > MAX_BESIDE_BYTES;
   const tooMuch = () => malformed(`it has more than ${MAX_BESIDE_BYTES} bytes beside the file's own`);
-  source.on("data", (chunk: Uint8Array) => {
-    // What came before this chunk has been told apart, but for a few kilobytes.
+  const note = (bytes: number) => {
+    // What came before has been told apart, but for a few kilobytes.
     if (hasTooMuch()) fail(tooMuch());
-    arrived += chunk.byteLength;
-  });
+    arrived += bytes;
+  };
   form.on("finish", () => {
     if (hasTooMuch()) return fail(tooMuch());
     ended.resolve();
     if (file === undefined) taken.reject(missingParameter(fileField));
   });
   source.on("error", () => fail(new ClientGoneError()));
-  source.pipe(form);
+  // Whatever ends it tells so itself.
+  feed(source, form, note).catch(() => {});
   try {
     return await taken.promise;
   } finally {
-    source.unpipe(form);
     source.destroy();
     form.destroy();
   }
+}
+
+/**
+ * Writes a form's bytes piece by piece, in turns of the event loop. Busboy waits for ever where a part that it passes over, such as one without a
+ * name, has filled its buffer when its end comes in the same write; in a turn of its own such a buffer is emptied.
+ *
+ * @param note hears of each piece before it is written
+ */
+async function feed(
+  source: AsyncIterable<Uint8Array>,
+  form: BusboyInstance,
+  note: (bytes: number) => void,
+): Promise<void> {
+  let sinceTurn = 0;
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
+      const piece = chunk.subarray(at, at + PIECE_BYTES);
+      if (sinceTurn + piece.byteLength > PIECE_BYTES) {
+        await setImmediate();
+        sinceTurn = 0;
+      }
+      sinceTurn += piece.byteLength;
+      note(piece.byteLength);
+      await write(form, piece);
+    }
+  }
+  form.end();
+}
+
+/** Resolves when the piece has been told apart. */
+function write(form: BusboyInstance, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(new Error("The form was left."));
+    form.once("close", leave);
+    form.write(piece, (error) => {
+      form.off("close", leave);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 function openForm(contentType: string): BusboyInstance {

@@ -173,6 +173,22 @@ describe("files", () => {
     expect(it.state.files.usedBytes()).toBe(0);
   });
 
+  it.each([
+    ["without a name", "x: y"],
+    ["of another kind", 'content-disposition: attachment; name="x"'],
+  ])("are stored without a part %s, though that and its end come at once", async (_, head) => {
+    using it = await createFilesApp();
+    const passedOver = `--a\r\n${head}\r\n\r\n${"x".repeat(200_000)}\r\n`;
+    for (const body of [
+      `${passedOver}${FILE_PART}${PURPOSE_PART}--a--\r\n`,
+      `${FILE_PART}${passedOver}${passedOver}${PURPOSE_PART}--a--\r\n`,
+      `${FILE_PART}${PURPOSE_PART}${passedOver}--a--\r\n`,
+    ]) {
+      const stored = await it.app.request(FILES, rawForm(body));
+      expect(fileSchema.parse(await stored.json())).toMatchObject({ bytes: 3, purpose: "batch" });
+    }
+  });
+
   it("that are too large are refused with a 413", async () => {
     using it = await createFilesApp({ maxFileBytes: 100 });
     expect(await it.refusal(formInit({ purpose: "batch", file: "x".repeat(101) }))).toMatchObject({
