@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import {
+  adapterNames,
   ensureModel,
   findAdapters,
   type LocalModel,
@@ -89,6 +90,20 @@ export async function fetchServed(
 ): Promise<ServedModels> {
   const folder = resolve(options.cwd, options.modelsDir);
   return findServed(settings, { folder, cwd: options.cwd }, (names) => fetch(names, options), warn);
+}
+
+/** The names of the models on this machine that a gateway with these settings serves. Downloads none. Throws the errors of `resolveModel`. */
+export async function nameServed(
+  { model, onDemand, adapters, modelsDir }: NamedModels & Pick<Config, "modelsDir">,
+  cwd: string,
+): Promise<readonly Pick<LocalModel, "id" | "aliases">[]> {
+  const named = await resolveModels([...model, ...onDemand.filter((name) => name !== DOWNLOADED)], cwd);
+  const downloaded = onDemand.includes(DOWNLOADED)
+    ? await listDownloaded(await loadCatalogue(), resolve(cwd, modelsDir))
+    : { models: [] };
+  const byId = new Map([...downloaded.models, ...named].map((each) => [each.id.toLowerCase(), each]));
+  const models = [...byId.values()];
+  return [...models, ...adapterNames(adapters, models)];
 }
 
 /** Resolves all names before the first download, so that a typo in the last one is reported at once. */

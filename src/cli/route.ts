@@ -8,7 +8,7 @@ import { chooseTargets, type Decision, NEEDS, type Need, type Route, type Target
 import { joinRoutes } from "../routing/routes.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { CommandError } from "./errors.ts";
-import { resolveModels } from "./fetch-models.ts";
+import { nameServed } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
 /** A local model is taken to do what any can, since nothing is known of one that is not loaded. None reads images. */
@@ -32,7 +32,7 @@ const OPEN_ANSWER_TOKENS = 256;
 export async function route(flags: Flags, context: CliContext, now: () => number = Date.now): Promise<number> {
   if (typeof flags.url === "string") return (await import("./explain-running.ts")).explainRunning(flags, context);
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
-  const models = [...(await resolveModels(config.model, context.cwd)), ...upstreamModels(config.upstreams).named];
+  const models = [...(await nameServed(config, context.cwd)), ...upstreamModels(config.upstreams).named];
   const routes = joinRoutes(config.routes, models);
   if (typeof flags.explain !== "string") {
     context.stdout.write(listRoutes(routes));

@@ -12,6 +12,7 @@ import { sampleRequests } from "../shadow/layer.ts";
 import { countOmissions } from "../shadow/omissions.ts";
 import { type Comparison, createShadow } from "../shadow/runner.ts";
 import type { State } from "../store/state.ts";
+import { stayOf } from "./stay.ts";
 
 export type GatewayShadowOptions = {
   readonly config: Pick<Config, "shadowModel" | "shadowShare" | "shadowKeepTexts" | "shadowEmbedder">;
@@ -87,6 +88,7 @@ export function createGatewayShadow(options: GatewayShadowOptions): {
   const shadow = createShadow({
     ...{ model: name, generate, embed, minSimilarity: MIN_SIMILARITY, keep, leaveOut, log: logger },
     embedder: embedder === "" ? undefined : embedder,
+    stay: () => stayOf(local()),
     quiet: load.attendance.quiet,
   });
   const layer = sampleRequests({

@@ -6,9 +6,10 @@ import type { KeyRing } from "../keys/ring.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
 import { findModelBehind } from "../prompts/reference.ts";
 import { warmRequests } from "../prompts/warm-requests.ts";
-import { createWarmUp, type Stay, type WarmUp } from "../prompts/warm-up.ts";
+import { createWarmUp, type WarmUp } from "../prompts/warm-up.ts";
 import type { LoadControl } from "../queue/load-control.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
+import { stayOf } from "./stay.ts";
 
 export type WarmPresetsOptions = {
   readonly presets: PresetLibrary;
@@ -52,16 +53,6 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
       warmUp.addUnlessFailed(behind.map((preset) => preset.id));
     },
   };
-}
-
-/** A restart is no end of it: the engine goes on with its requests. */
-function stayOf(model: Pick<Backend, "state" | "onStateChange"> | undefined): Stay | undefined {
-  if (model?.state() !== "ready") return undefined;
-  const over = new AbortController();
-  const stop = model.onStateChange?.((now) => {
-    if (now === "unloading" || now === "unloaded") over.abort();
-  });
-  return { over: over.signal, end: () => stop?.() };
 }
 
 /** Warms a model's presets each time it becomes ready, also for models added later. */

@@ -31,7 +31,7 @@ export async function findAdapters(
 }
 
 /** The names that the entries' models will have. Entries whose model is not among `models` are left out. */
-export function adapterNames<T extends Named>(entries: readonly string[], models: readonly T[]): readonly Named[] {
+export function adapterNames(entries: readonly string[], models: readonly Named[]): readonly Named[] {
   return entries.flatMap((entry) => {
     const { parent, own } = readEntry(entry, models);
     return parent === undefined ? [] : [namesOf(parent, own)];

@@ -20,7 +20,7 @@ export type Sample = {
 };
 
 /** Why a sampled call is not compared. */
-export type Omission = "cut" | "unreadable" | "key" | "full" | "disturbed" | "failed";
+export type Omission = "cut" | "unreadable" | "key" | "full" | "unloaded" | "disturbed" | "failed";
 
 /** Counts a sampled call that is not compared. */
 export type LeaveOut = (reason: Omission, request: GenerationRequest) => void;

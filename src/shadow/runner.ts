@@ -32,6 +32,8 @@ export type ShadowOptions = {
   readonly embedder: string | undefined;
   /** Texts whose vectors have at least this cosine count as the same. */
   readonly minSimilarity: number;
+  /** The time in which the local model is loaded; undefined while it isn't. Nothing is loaded for a sample. */
+  readonly stay: () => { readonly over: AbortSignal; readonly end: () => void } | undefined;
   /** Resolves once no request was running for `ms`. The result is aborted when the next request arrives. */
   readonly quiet: (ms: number, signal: AbortSignal) => Promise<AbortSignal>;
   readonly keep: (comparison: Comparison) => void;
@@ -76,7 +78,12 @@ export function createShadow(options: ShadowOptions): Shadow {
       let omission: Omission | undefined;
       for (let tries = 1; tries <= MAX_TRIES; tries++) {
         if (undisturbed.aborted) undisturbed = await quiet(QUIET_MS, stopped.signal);
-        const signal = AbortSignal.any([stopped.signal, undisturbed]);
+        const stay = options.stay();
+        if (stay === undefined) {
+          omission = "unloaded";
+          break;
+        }
+        const signal = AbortSignal.any([stopped.signal, undisturbed, stay.over]);
         try {
           const comparison = await compare(sample, options, signal);
           omission = comparison === undefined ? "failed" : undefined;
@@ -84,10 +91,13 @@ export function createShadow(options: ShadowOptions): Shadow {
           break;
         } catch (error) {
           if (stopped.signal.aborted) return;
-          omission = undisturbed.aborted ? "disturbed" : "failed";
+          omission = undisturbed.aborted ? "disturbed" : stay.over.aborted ? "unloaded" : "failed";
           if (undisturbed.aborted) continue;
+          if (stay.over.aborted) break;
           log.warn({ err: error }, "an answer could not be compared with one of this machine");
           break;
+        } finally {
+          stay.end();
         }
       }
       if (omission !== undefined) leaveOut(omission, sample.request);

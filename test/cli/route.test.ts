@@ -102,6 +102,25 @@ routes: { look: [text-only, smollm2-135m-instruct, plain, seeing, opus, open/any
     expect(JSON.parse(stdout).excluded).toContainEqual({ target: "large", reason: "budget" });
   });
 
+  it("knows models that are loaded on demand, and adapters", async () => {
+    writeFileSync(
+      join(folder, "more.yaml"),
+      `model: smollm2-135m-instruct
+onDemand: [gemma-3-270m, downloaded]
+modelsDir: ${join(folder, "no-models")}
+adapters: { smollm2-135m-instruct+pirate: ./pirate.gguf, gemma-3-270m+poet: ./poet.gguf }
+routes:
+  chat: [gemma-3-270m, smollm2-135m-instruct+pirate, gemma-3-270m+poet, smollm2-135m-instruct+gone]
+`,
+    );
+    expect(await explain("--config", "more.yaml")).toEqual([
+      "1 gemma-3-270m",
+      "2 smollm2-135m-instruct+pirate",
+      "3 gemma-3-270m+poet",
+      "- smollm2-135m-instruct+gone excluded: not_served",
+    ]);
+  });
+
   it.each([
     [["--explain", "other"], "there is no route 'other'. Routes: chat."],
     [["--explain", "chat", "--class", "vip"], '--class: "vip" is not allowed. Give interactive, default, batch.'],

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { createGatewayShadow } from "../../src/gateway/shadow.ts";
-import type { Backend } from "../../src/generation/backend.ts";
+import type { Backend, BackendState } from "../../src/generation/backend.ts";
 import { OverloadedError } from "../../src/generation/errors.ts";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import type { Generate } from "../../src/generation/layer.ts";
@@ -40,10 +40,19 @@ type Options = {
   readonly config?: Partial<Config>;
   readonly keys?: readonly Key[];
   readonly more?: readonly Backend[];
+  /** Fields of the local model. */
+  readonly local?: Partial<Backend>;
 };
 
 /** A gateway's shadow between a local model and one of another server, which is idle whenever it is asked. */
-function shadowed({ here = says("Yes."), there = says("Yes."), config = {}, keys = [], more = [] }: Options = {}) {
+function shadowed({
+  here = says("Yes."),
+  there = says("Yes."),
+  config = {},
+  keys = [],
+  more = [],
+  ...given
+}: Options = {}) {
   const folder = mkdtempSync(join(tmpdir(), "sluice-shadow-"));
   ends.push(() => rmSync(folder, { recursive: true }));
   const state = createState({ file: join(folder, "state.db"), retention: { maxAgeMs: 1e12, maxEntries: 1_000 } });
@@ -55,6 +64,7 @@ function shadowed({ here = says("Yes."), there = says("Yes."), config = {}, keys
       asked.push(request);
       return here(request);
     },
+    ...given.local,
   });
   const upstream = { name: "there", kind: "generic", isLocal: false, gatewayId: () => undefined };
   const large = servedModel({ id: "large", upstream, generate: there, costOf: () => ({ money: 0.01 }) });
@@ -93,6 +103,35 @@ function shadowed({ here = says("Yes."), there = says("Yes."), config = {}, keys
 }
 
 describe("the shadow of an upstream", () => {
+  it.each(["unloaded", "unloading", "loading"] as const)(
+    "asks no local model that is %s, which would load it",
+    async (state) => {
+      const { ask, asked, omitted } = shadowed({ local: { state: () => state } });
+      await ask();
+      expect(asked).toEqual([]);
+      expect(omitted()).toEqual([{ reason: "unloaded", calls: 1 }]);
+    },
+  );
+
+  it("ends when the local model is unloaded, rather than to load it again", async () => {
+    let tell: ((state: BackendState) => void) | undefined;
+    const { ask, omitted } = shadowed({
+      local: {
+        onStateChange(listener) {
+          tell = listener;
+          return () => {};
+        },
+      },
+      here: async function* ({ signal }) {
+        tell?.("unloading");
+        signal.throwIfAborted();
+        yield { type: "started", promptTokens: 10 };
+      },
+    });
+    await ask();
+    expect(omitted()).toEqual([{ reason: "unloaded", calls: 1 }]);
+  });
+
   it("answers here what was answered there, once nobody else needs the machine, and stores how they compare", async () => {
     const { ask, asked, rows, quieted } = shadowed({ here: says("Yes. ", -0.25) });
     expect(await ask({ cache: { preset: "ask" } })).toBe("Yes.");

@@ -55,6 +55,7 @@ const REASONS: Readonly<Record<Omission, string>> = {
   unreadable: "the upstream's answer was refused, too long or can't be compared",
   key: "the key may not use the local model, or that isn't served",
   full: "too many calls were waiting",
+  unloaded: "the local model was not loaded",
   disturbed: "requests of clients interrupted it each time",
   failed: "the local model gave no answer",
 };
