@@ -5,6 +5,9 @@ import { pause } from "./attempt.ts";
 import { advance, type BatchUsage, type LineFate, type Progress } from "./progress.ts";
 import type { Place } from "./read-lines.ts";
 
+/** Results that may wait to be written before no more requests begin. */
+export const MAX_UNWRITTEN = 256;
+
 /** A line that is done, to be written. */
 export type Entry = {
   readonly line: number;
