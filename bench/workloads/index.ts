@@ -1,3 +1,4 @@
+import { batch } from "./batch.ts";
 import { batch8 } from "./batch8.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
@@ -24,6 +25,7 @@ import type { Workload } from "./workload.ts";
 export const WORKLOADS: readonly Workload[] = [
   single,
   batch8,
+  batch,
   prefill,
   sharedPrefix,
   multiTurn,

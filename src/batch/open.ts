@@ -12,8 +12,8 @@ export type OpenBatchesOptions = {
   /** The state file's path, or `:memory:`. */
   readonly stateFile: string;
   readonly files: () => Promise<Files>;
-  /** A door for the requests of a key. */
-  readonly doorFor: (keyId: string | undefined) => Door;
+  /** A door for the requests of a key. They rest while others are there, until that time in Unix ms. */
+  readonly doorFor: (keyId: string | undefined, restUntilMs: number) => Door;
   /** How many requests a model runs at once; undefined if unknown. */
   readonly slotsOf: (model: string | undefined) => number | undefined;
   /** How long the files of a batch are kept after its end, in ms. */

@@ -1,4 +1,4 @@
-import type { BatchQueue, UnfinishedBatch } from "../store/batches.ts";
+import type { BatchQueue, BatchRecord, UnfinishedBatch } from "../store/batches.ts";
 import type { Lock } from "../store/lock.ts";
 import type { Door } from "./attempt.ts";
 import { createJob, type Job, type JobOptions, type LiveBatch } from "./job.ts";
@@ -17,8 +17,8 @@ export type Runner = {
 
 export type RunnerOptions = Omit<JobOptions, "record" | "door" | "headers"> & {
   readonly queue: BatchQueue;
-  /** A door for the requests of a key. */
-  readonly doorFor: (keyId: string | undefined) => Door;
+  /** A door for the requests of a key. They rest while others are there, until that time in Unix ms. */
+  readonly doorFor: (keyId: string | undefined, restUntilMs: number) => Door;
   /** Undefined while another process runs the batches. */
   readonly tryLock: () => Promise<Lock | undefined>;
 };
@@ -36,6 +36,13 @@ const MAX_REST_MS = 3_600_000;
 
 /** A batch is given up that has failed so often for a reason that nobody expects: after three hours, or with its window. */
 const MAX_FAILURES = 10;
+
+/** The part of a batch's window in which it gives way to all others. In the rest of it, it goes on beside them, slowly. */
+const RESTING_SHARE = 3 / 4;
+
+function restsUntilMs({ createdMs, endsMs }: BatchRecord): number {
+  return createdMs + RESTING_SHARE * (endsMs - createdMs);
+}
 
 export function createRunner(options: RunnerOptions): Runner {
   const { queue, doorFor, tryLock, clock, logger } = options;
@@ -118,7 +125,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const record = queue.get(id);
     if (record === undefined) return;
     const endMs = clock.now() + record.endsMs - options.now();
-    const job = createJob({ ...options, record, door: doorFor(record.keyId ?? undefined) });
+    const job = createJob({ ...options, record, door: doorFor(record.keyId ?? undefined, restsUntilMs(record)) });
     const ended = job
       .run(stopping.signal)
       .then((untilMs) => {

@@ -69,7 +69,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const runs = createBackgroundRuns();
   const streams = createStreamsDoor(config);
   const departures = createDepartures();
-  const batches = openGatewayBatches(options, parts, (keyId) => requestAs(app, { keyId, priority: "batch" }));
+  const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
+    requestAs(app, { keyId, priority: "batch", restUntilMs }),
+  );
   const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp });
   const reload = openReload(options, { ...parts, ...layers, departures, life });
   const { noteAnswer, traceOf, writeMetrics, requests } = parts.observers;

@@ -14,7 +14,7 @@ export function queueOptionsOf(engine: ModelEngine, { slots, minSlots, targetItl
     call: () => callFor(engine),
   };
   return {
-    ...{ slots, minSlots, targetItlMs, absence },
+    ...{ slots, minSlots, targetItlMs, absence, doRest: true },
     isReady: () => engine.state === "ready",
     contextTokens: () => engine.info?.contextTokens,
   };

@@ -26,6 +26,8 @@ export type Terms = {
   readonly flow?: string;
   /** The maximum time to the first token, in ms from now; undefined means no limit. */
   readonly maxWaitMs?: number;
+  /** Of class batch: until when it rests while others are there, in Unix ms. Then it goes on slowly. Undefined means the usual time. */
+  readonly restUntilMs?: number;
   /** It must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
   /** The ids of the gateways that it has passed through before this one; undefined means none. */

@@ -9,6 +9,8 @@ export type InnerCaller = {
   readonly keyId: string | undefined;
   /** The class of its requests, unless the key's is lower. Requests can't ask for a higher one. */
   readonly priority?: Priority;
+  /** Until when requests of class batch rest while others are there, in Unix ms. */
+  readonly restUntilMs?: number;
   /** Whether its requests must not be sent to an upstream that is not local, whatever the key allows. */
   readonly localOnly?: boolean;
 };

@@ -55,6 +55,8 @@ export type Caller = {
   readonly bestPriority: Priority;
   /** The maximum time until the first token, in ms. */
   readonly maxWaitMs?: number;
+  /** Until when requests of class batch rest while others are there, in Unix ms. */
+  readonly restUntilMs?: number;
   /** Whether its requests must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
   /** Whether its requests may name the flows that share its turns. */

@@ -83,6 +83,7 @@ export function decodeTerms(
     ...(flow !== undefined && { flow }),
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
     ...(staysHere && { localOnly: true }),
+    ...(caller.restUntilMs !== undefined && { restUntilMs: caller.restUntilMs }),
     ...(session !== undefined && { session }),
     ...(via.length > 0 && { via }),
     ...(supersedeId !== undefined && { supersedeId }),

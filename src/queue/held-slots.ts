@@ -17,12 +17,18 @@ export type Lease = {
   sequences: number;
   /** The total time for which its released slots were held. */
   heldMs: number;
+  /** Whether those of class batch rest while it runs. */
+  readonly isAwaited: boolean;
 };
 
 /** Which requests hold slots, for how long, and whether there is room for another. */
 export type HeldSlots = {
   /** Slots in use. */
   readonly sequences: number;
+  /** The sequences that the engine works on: without those that rest. */
+  readonly awake: number;
+  /** Whether requests of class batch may have rested since that time of the clock. */
+  hasRestedSince(sinceMs: number): boolean;
   /** Requests that hold slots. */
   readonly requests: number;
   /** Tenants that share the slots. */
@@ -39,7 +45,7 @@ export type HeldSlots = {
   keptFrom(tenant: string, choices: number): number;
   /** Whether there are slots for a request of `tenant` with so many choices. */
   hasRoom(tenant: string, choices: number): boolean;
-  take(tenant: string | undefined, choices: number, price: { readonly cost: number; readonly most: number }): Lease;
+  take(tenant: string | undefined, choices: number, of: Pick<Lease, "cost" | "most" | "isAwaited">): Lease;
   /** Releases `count` of its slots. */
   release(holding: Lease, count: number): void;
   /** Releases all that it still holds, and forgets it. */
@@ -60,9 +66,16 @@ export type HeldSlots = {
 const FEWEST_TO_KEEP_FROM = 4;
 const KEPT_SLOTS = 1;
 
-export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">): HeldSlots {
+/** About as long as the engine lets batch work rest after the last awaited sequence, and some more. */
+const LINGER_MS = 500;
+
+/** @param doRest whether requests of class batch rest in the engine while others run */
+export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">, doRest: boolean): HeldSlots {
   const tenants = createTenants();
   let sequences = 0;
+  let awaited = 0;
+  /** When the last slot of an awaited request became free. */
+  let quietSinceMs = Number.NEGATIVE_INFINITY;
   const held = new Set<Lease>();
 
   function widthOf(choices: number): number {
@@ -80,6 +93,10 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">): 
     holding.sequences -= count;
     holding.heldMs += count * (nowMs - holding.sinceMs);
     sequences -= count;
+    if (holding.isAwaited && count > 0) {
+      awaited -= count;
+      quietSinceMs = nowMs;
+    }
     if (holding.tenant !== undefined) tenants.change(holding.tenant, -count, nowMs);
   }
 
@@ -91,6 +108,10 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">): 
     get sequences() {
       return sequences;
     },
+    get awake() {
+      return doRest && awaited > 0 ? awaited : sequences;
+    },
+    hasRestedSince: (sinceMs) => doRest && (awaited > 0 || quietSinceMs + LINGER_MS >= sinceMs),
     get requests() {
       return held.size;
     },
@@ -103,11 +124,12 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">): 
     see: (tenant) => tenants.see(tenant, clock.now()),
     hasRoom: (tenant, choices) =>
       sequences === 0 || sequences + widthOf(choices) + keptFrom(tenant, choices) <= limiter.limit,
-    take(tenant, choices, { cost, most }) {
+    take(tenant, choices, { cost, most, isAwaited }) {
       const sinceMs = clock.now();
       const width = widthOf(choices);
-      const holding = { tenant, sinceMs, cost, most, untilDueMs: undefined, sequences: width, heldMs: 0 };
+      const holding = { tenant, sinceMs, cost, most, isAwaited, untilDueMs: undefined, sequences: width, heldMs: 0 };
       sequences += width;
+      if (isAwaited) awaited += width;
       held.add(holding);
       if (tenant !== undefined) tenants.change(tenant, width, sinceMs);
       return holding;

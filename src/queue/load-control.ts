@@ -49,6 +49,8 @@ type QueueOptions = {
   readonly contextTokens?: () => number | undefined;
   /** For a model that is not in memory all the time. */
   readonly absence?: Absence;
+  /** Whether requests of class batch rest in the engine while others run. */
+  readonly doRest?: boolean;
 } & Around;
 
 /** What is told of each request in progress. */

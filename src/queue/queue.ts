@@ -70,6 +70,8 @@ export type ModelQueueOptions = {
   readonly contextTokens?: (() => number | undefined) | undefined;
   /** For a model that is not in memory all the time. */
   readonly absence?: Absence | undefined;
+  /** Whether requests of class batch rest in the engine while others run: their times then measure nothing. */
+  readonly doRest?: boolean | undefined;
 };
 
 /** Never away. */
@@ -84,7 +86,7 @@ function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string 
 }
 
 export function createModelQueue(options: ModelQueueOptions): ModelQueue {
-  const { clock, minSlots, targetItlMs, isReady = () => true, absence = PRESENT } = options;
+  const { clock, minSlots, targetItlMs, isReady = () => true, absence = PRESENT, doRest = false } = options;
   const pricing = createPricing(options.contextTokens);
   const queue = createFairQueue<Task>();
   const waits = createWaits(clock);
@@ -94,7 +96,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     targetMs: targetItlMs,
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
-  const slots = createHeldSlots(clock, limiter);
+  const slots = createHeldSlots(clock, limiter, doRest);
   const running = createRunning({ clock, pricing, slots, limiter });
   const asides = createAsides({ clock, pricing, queue, slots, running, limiter });
   const refine = createRefining({
@@ -162,7 +164,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const nowMs = clock.now();
     if (state === "waiting") endWait(task);
     const { mostMs: most } = pricing.expect(job, limiter.limit);
-    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, { cost, most });
+    const isAwaited = job.priority !== "batch";
+    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, { cost, most, isAwaited });
     task.meter ??= createRunMeter(pricing, job, nowMs, isReady());
     task.spokeMs = undefined;
     task.state = "running";
@@ -222,12 +225,20 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     clock.after(LOOK_MS, look);
   }
 
+  /** Of times in which it may have rested nothing is learned. */
+  function hasRested({ job, lease, meter }: Task, gapMs = 0): boolean {
+    if (job.priority !== "batch" || lease === undefined) return false;
+    if (slots.hasRestedSince(lease.sinceMs)) meter?.setAside();
+    return slots.hasRestedSince(clock.now() - gapMs);
+  }
+
   function leave(task: Task): void {
     const { state, entry, lease, meter } = task;
     if (state === "left") return;
     task.state = "left";
     if (lease !== undefined && meter !== undefined && entry !== undefined) {
-      const load = Math.max(1, slots.sequences);
+      const load = Math.max(1, slots.awake);
+      hasRested(task);
       slots.end(lease);
       running.tasks.delete(task);
       const wholeMs = task.choices === 0 ? task.earlierMs + lease.heldMs : undefined;
@@ -330,14 +341,15 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         const nowMs = clock.now();
         const isRunning = task.state === "running";
         // The time for which it was aside doesn't count as a time between two tokens.
-        const gapMs = !isRunning || (task.earlierMs > 0 && task.spokeMs === undefined) ? undefined : sinceMs;
+        const isBroken = !isRunning || (task.earlierMs > 0 && task.spokeMs === undefined) || hasRested(task, sinceMs);
+        const gapMs = isBroken ? undefined : sinceMs;
         if (isRunning) {
-          task.meter?.text(gapMs, nowMs, slots.sequences);
+          task.meter?.text(gapMs, nowMs, slots.awake);
           task.spokeMs ??= nowMs;
         }
         if (gapMs === undefined) return;
         const before = limiter.limit;
-        limiter.observe(gapMs, slots.sequences, nowMs);
+        limiter.observe(gapMs, slots.awake, nowMs);
         if (limiter.limit > before) serve();
       },
       other: () => task.meter?.other(),

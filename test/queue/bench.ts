@@ -36,10 +36,19 @@ export type Asked = {
 };
 
 /** A queue that has measured its speeds, with an engine that generates at a steady pace and can set requests aside. */
-export function createBench({ slots = 2, contextTokens = 100_000, usualTokens = USUAL_TOKENS, warmUps = 30 } = {}) {
+export function createBench({
+  slots = 2,
+  contextTokens = 100_000,
+  usualTokens = USUAL_TOKENS,
+  warmUps = 30,
+  doRest = false,
+} = {}) {
   const clock = createFakeClock();
   const pace = { tokenMs: TOKEN_MS };
-  const queue = createModelQueue({ clock, slots, minSlots: 1, targetItlMs: 250, contextTokens: () => contextTokens });
+  const queue = createModelQueue({
+    ...{ clock, slots, minSlots: 1, targetItlMs: 250, doRest },
+    contextTokens: () => contextTokens,
+  });
 
   function send({
     tokens,

@@ -68,6 +68,8 @@ export type SequenceRequest = Omit<GenerationRequest, HostPart> & {
   /** Tenants share the evaluation of prompts fairly. */
   readonly tenant: string;
   readonly priority: Priority;
+  /** Of class batch: how long after its arrival it rests at most while others are there; the worker's usual time if absent. */
+  readonly restMs?: number;
   /** The tools that the chat template renders. */
   readonly tools?: readonly Tool[];
   readonly sampling: Sampling & { readonly seed: number };

@@ -62,7 +62,8 @@ type SequenceTable = {
   find(id: number): Sequence | undefined;
 };
 
-export function createSequenceTable(): SequenceTable {
+/** @param nowMs the time in Unix ms */
+export function createSequenceTable(nowMs: () => number = Date.now): SequenceTable {
   const requests = new Set<InFlightRequest>();
   const submitted = new Map<number, Sequence>();
   let lastId = 0;
@@ -136,12 +137,13 @@ export function createSequenceTable(): SequenceTable {
         signal,
         ...rest
       } = owner.request;
-      const { priority } = terms ?? OWN_TERMS;
+      const { priority, restUntilMs } = terms ?? OWN_TERMS;
       return {
         ...rest,
         id: lastId,
         tenant: sharerOf(terms ?? OWN_TERMS),
         priority,
+        ...(restUntilMs !== undefined && { restMs: Math.max(0, restUntilMs - nowMs()) }),
         ...(tools && { tools: tools.tools }),
         maxTokens: trialTokens ?? rest.maxTokens,
         sampling: { ...sampling, seed: sequence.seed },

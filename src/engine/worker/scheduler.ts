@@ -1,25 +1,18 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
-import type { Batcher, Tokenizer, TokenScores } from "../contract/native.ts";
+import type { Batcher, Tokenizer } from "../contract/native.ts";
+import { type Alarm, createAlarm } from "./alarm.ts";
 import type { Drafter } from "./drafts/drafter.ts";
 import { type Boundary, headTokensOf } from "./head.ts";
-import { describeScores } from "./logprobs.ts";
 import { type Drawn, drawAfter, evaluate } from "./native-call.ts";
+import { createOutcome, type Outcome } from "./outcome.ts";
 import type { Placement } from "./placement.ts";
 import { canWait, plan, type Work, wantsLogits } from "./plan.ts";
 import { charge, NOBODY_SERVED } from "./prefill-order.ts";
 import { createPrefillPace, createPrefillShare, type PrefillPace, type PrefillShare } from "./prefill-pace.ts";
 import type { PrefixStore } from "./prefix-store.ts";
-import {
-  acceptToken,
-  createSequence,
-  endSequence,
-  mayShare,
-  nextReplayedToken,
-  placeSequence,
-  releaseSequence,
-  type Sequence,
-} from "./sequence.ts";
+import { createRest, isAnyAwaited, isAwaited, type Rest } from "./rest.ts";
+import { createSequence, mayShare, placeSequence, releaseSequence, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
 import type { StepMeter } from "./step-meter.ts";
 import { createUpdates, type Updates } from "./updates.ts";
@@ -66,12 +59,14 @@ export class Scheduler {
   readonly #timeShare: PrefillShare;
   readonly #keeper: SlotKeeper;
   readonly #updates: Updates;
+  readonly #outcome: Outcome;
+  readonly #alarm: Alarm;
+  readonly #rest: Rest;
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
   /** Sequences that were cancelled during a step. Native code uses their samplers until the step ends. */
   readonly #leaving: Sequence[] = [];
   #prefillOrder = NOBODY_SERVED;
-  #wake: (() => void) | undefined;
   #stopped = false;
   #decodingSince: number | undefined;
 
@@ -82,6 +77,14 @@ export class Scheduler {
     this.#timeShare = createPrefillShare(given.prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens });
     this.#updates = createUpdates(given.tokenizer, given.report, given.readJoules !== undefined);
+    this.#outcome = createOutcome({
+      ...{ batcher, tokenizer: given.tokenizer, updates: this.#updates, reject: given.reject },
+      isRunning: ({ request }) => this.#running.has(request.id),
+      release: (sequence) => this.#release(sequence),
+    });
+    const { clock = systemClock } = given;
+    this.#alarm = createAlarm(clock);
+    this.#rest = createRest(clock, this.#alarm.wake);
   }
 
   /** When the native call in progress began, by `performance.now()`; undefined between calls. */
@@ -106,8 +109,10 @@ export class Scheduler {
   /** Queues a sequence. The prompt must be shorter than the context. */
   submit(request: SequenceRequest, prompt: readonly number[]): void {
     const headTokens = headTokensOf(prompt, this.#given.boundary);
-    this.#waiting.set(request.id, createSequence(request, prompt, this.#given.tokenizer, headTokens));
-    this.#wake?.();
+    const sequence = createSequence(request, prompt, this.#given.tokenizer, headTokens);
+    this.#waiting.set(request.id, sequence);
+    this.#rest.note(sequence);
+    this.#alarm.wake();
   }
 
   /** Cancels a sequence at once or after the step in progress. Nothing more is reported for it. Unknown ids are ignored. */
@@ -131,13 +136,15 @@ export class Scheduler {
   /** Ends `run` after the step in progress. */
   stop(): void {
     this.#stopped = true;
-    this.#wake?.();
+    this.#alarm.wake();
   }
 
   /** Runs steps until `stop`. Rejects if a native call fails, because the state of the context is then unknown. */
   async run(): Promise<void> {
     while (!this.#stopped) {
-      await this.#admit();
+      await this.#admit(isAwaited);
+      this.#rest.look(this.#running, this.#waiting);
+      await this.#admit((sequence) => !this.#rest.has(sequence));
       const decodes = this.#plan("decode");
       if (decodes.length > 0) {
         const startedAt = performance.now();
@@ -149,9 +156,9 @@ export class Scheduler {
           startedAt,
           endedAt,
         );
-        if (!this.#timeShare.mayPrefill()) continue;
+        if (!this.#timeShare.mayPrefill() || this.#makesWait(decodes)) continue;
       }
-      const isPaced = decodes.length > 0 || canWait([...this.#running.values()]);
+      const isPaced = decodes.length > 0 || canWait(this.#awake());
       const startedAt = performance.now();
       const prefilledTokens = await this.#prefill(
         isPaced ? this.#pace.budgetTokens() : this.#given.batcher.maxBatchTokens,
@@ -159,21 +166,35 @@ export class Scheduler {
       if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
+    this.#rest.end();
     this.#updates.send();
     for (const sequence of this.#running.values()) this.#release(sequence);
   }
 
   /**
-   * Gives free slots to waiting sequences in order of arrival. A sequence that shares a prefix with a prompt being evaluated waits for it, and
-   * then copies the prefix.
+   * Gives free slots to waiting sequences of a kind, in order of arrival. A sequence that shares a prefix with a prompt being evaluated waits for
+   * it, and then copies the prefix; but none waits for one that rests.
    */
-  async #admit(): Promise<void> {
+  async #admit(mayBegin: (sequence: Sequence) => boolean): Promise<void> {
     for (const sequence of [...this.#waiting.values()]) {
+      if (!mayBegin(sequence)) continue;
       const placement = this.#keeper.choose(sequence, this.#running.values());
       if (placement === undefined) return;
-      if (this.#keeper.isWorthWaiting(sequence, placement, this.#running.values())) continue;
+      const running = [...this.#running.values()];
+      const ahead = isAwaited(sequence) ? running.filter(isAwaited) : running;
+      if (this.#keeper.isWorthWaiting(sequence, placement, ahead)) continue;
       await this.#place(sequence, placement);
     }
+  }
+
+  /** The running sequences that may be evaluated now. */
+  #awake(): readonly Sequence[] {
+    return this.#rest.awake(this.#running.values());
+  }
+
+  /** Whether a call is left out because somebody came whom its sequences must not delay. */
+  #makesWait(work: readonly Work[]): boolean {
+    return !work.some(({ sequence }) => isAwaited(sequence)) && isAnyAwaited(this.#waiting.values());
   }
 
   async #place(sequence: Sequence, placement: Placement): Promise<void> {
@@ -190,7 +211,8 @@ export class Scheduler {
   async #decode(work: readonly Work[]): Promise<void> {
     const { drafter } = this.#given;
     if (drafter === undefined) return void (await this.#evaluate(work));
-    for (const call of drafter.split(work)) {
+    for (const [index, call] of drafter.split(work).entries()) {
+      if (index > 0 && this.#makesWait(work)) return;
       const startedAt = performance.now();
       await this.#evaluate(call);
       drafter.record(call, performance.now() - startedAt);
@@ -198,9 +220,8 @@ export class Scheduler {
   }
 
   #plan(turn: "decode" | number): readonly Work[] {
-    const running = [...this.#running.values()];
     const { work, order } = plan({
-      running,
+      running: this.#awake(),
       turn,
       order: this.#prefillOrder,
       chunkTokens: this.#given.prefillChunkTokens,
@@ -219,6 +240,7 @@ export class Scheduler {
       const [logitIndex = -1] = await this.#evaluate([chunk]);
       evaluatedTokens += this.#account(chunk, performance.now() - startedAt);
       if (logitIndex >= 0) await this.#share(chunk, logitIndex);
+      if (this.#makesWait([chunk])) return evaluatedTokens;
     }
   }
 
@@ -234,7 +256,9 @@ export class Scheduler {
 
   /** Admits waiting sequences with the same prompt: they copy the evaluated tokens and sample from the same logits. */
   async #share({ sequence: first, slot: source }: Work, logitIndex: number): Promise<void> {
-    const alike = [...this.#waiting.values()].filter((sequence) => mayShare(sequence, first));
+    const alike = [...this.#waiting.values()].filter(
+      (sequence) => mayShare(sequence, first) && !this.#rest.has(sequence),
+    );
     for (const sequence of alike) {
       const placement = this.#keeper.chooseCopy(sequence, source, this.#running.values());
       if (placement !== undefined) await this.#place(sequence, placement);
@@ -269,77 +293,9 @@ export class Scheduler {
 
   /** Handles the results of a native call, and releases the sequences that were cancelled during it. */
   #settle(work: readonly Work[], drawn: readonly (readonly Drawn[])[]): void {
-    work.forEach((item, index) => {
-      this.#advance(item, drawn[index] ?? []);
-      if (item.isDraft === true) this.#dropRejected(item);
-    });
+    for (const [index, item] of work.entries()) this.#outcome.apply(item, drawn[index] ?? []);
     this.#decodingSince = undefined;
     for (const sequence of this.#leaving.splice(0)) this.#release(sequence);
-  }
-
-  /** Removes those of a draft's tokens from the KV cache that were not sampled, or only after the sequence's end. */
-  #dropRejected({ sequence: { prompt, output }, slot, tokens }: Work): void {
-    const evaluated = slot.tokens.length - 1 + tokens.length;
-    slot.tokens.push(...output.slice(slot.tokens.length - prompt.length, -1));
-    const kept = slot.tokens.length;
-    if (kept === evaluated || this.#given.batcher.truncate(slot.index, kept)) return;
-    throw new Error("The model can't take back a draft.");
-  }
-
-  /** Updates one sequence after an evaluation: the sampled tokens, if any, their text, and whether it ends. */
-  #advance({ sequence, slot }: Work, drawn: readonly Drawn[]): void {
-    const { request, prompt, prefill, output } = sequence;
-    if (slot.tokens.length < prefill.length) return;
-    sequence.prefilledAt ??= performance.now();
-    if (request.maxTokens === 0 && this.#running.has(request.id)) {
-      this.#release(sequence);
-      this.#updates.add(sequence, { tokens: [], text: "", finished: { reason: "length", completionTokens: 0 } });
-    }
-
-    const [first] = drawn;
-    // Accept the replayed tokens whose predecessors were evaluated.
-    while (output.length <= slot.tokens.length - prompt.length) {
-      const replayed = nextReplayedToken(sequence);
-      if (replayed === undefined) break;
-      this.#accept(sequence, replayed, first?.replayed ? first.scores : undefined);
-    }
-    if (first === undefined || first.replayed) return;
-    for (const each of drawn) {
-      if (!this.#running.has(request.id)) return;
-      this.#take(sequence, each);
-    }
-  }
-
-  /** Adds a sampled token to a sequence. */
-  #take(sequence: Sequence, { token, scores }: Drawn): void {
-    const { request, output } = sequence;
-    if (token === undefined && sequence.sampler?.fault !== undefined) {
-      const { fault } = sequence.sampler;
-      this.#release(sequence);
-      this.#updates.send();
-      this.#given.reject(request.id, fault);
-      return;
-    }
-    const { text, logprobs, finished, stopString } =
-      token === undefined ? endSequence(sequence, "stop") : this.#accept(sequence, token, scores);
-    if (finished !== undefined) this.#release(sequence);
-    this.#updates.add(sequence, {
-      tokens: token === undefined ? [] : [token],
-      text,
-      ...(logprobs.length > 0 && { logprobs }),
-      ...(finished && {
-        finished: {
-          reason: finished,
-          completionTokens: output.length,
-          ...(stopString !== undefined && { stopString }),
-        },
-      }),
-    });
-  }
-
-  #accept(sequence: Sequence, token: number, scores: TokenScores | undefined) {
-    const logprob = scores && describeScores(scores, this.#given.tokenizer);
-    return acceptToken(sequence, token, logprob, this.#given.tokenizer, this.#given.batcher.contextTokens);
   }
 
   #release(sequence: Sequence): void {
@@ -347,25 +303,14 @@ export class Scheduler {
     releaseSequence(sequence);
   }
 
+  /** Returns when there may be something to do. After a while without, keeps what the slots hold. */
   async #somethingToDo(): Promise<void> {
     this.#updates.send();
-    const isIdle = () => !this.#stopped && this.#waiting.size === 0;
-    if (isIdle() && this.#keeper.hasUnkept && (await this.#sleep(IDLE_MS)) === "idle") {
+    const isIdle = () => !this.#stopped && this.#rest.isAll([...this.#running.values(), ...this.#waiting.values()]);
+    if (isIdle() && this.#keeper.hasUnkept && (await this.#alarm.sleep(IDLE_MS)) === "idle") {
       await this.#keeper.keepAll(isIdle);
     }
-    if (isIdle()) await this.#sleep();
-  }
-
-  /** Resolves when there is something to do, or after `idleMs` without it. */
-  async #sleep(idleMs?: number): Promise<"woken" | "idle"> {
-    const { promise, resolve } = Promise.withResolvers<"woken" | "idle">();
-    this.#wake = () => resolve("woken");
-    const { clock = systemClock } = this.#given;
-    const cancel = idleMs === undefined ? undefined : clock.after(idleMs, () => resolve("idle"));
-    const woken = await promise;
-    this.#wake = undefined;
-    cancel?.();
-    return woken;
+    if (isIdle()) await this.#alarm.sleep();
   }
 }
 

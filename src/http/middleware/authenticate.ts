@@ -72,6 +72,7 @@ function callerOf(key: Key | undefined, inner: InnerCaller | undefined): Caller 
     bestPriority: lowest(bestPriority),
     ...(maxWaitMs !== undefined && { maxWaitMs }),
     ...(flows === true && { flows }),
+    ...(inner?.restUntilMs !== undefined && { restUntilMs: inner.restUntilMs }),
     ...((localOnly === true || inner?.localOnly === true) && { localOnly: true }),
   };
 }
