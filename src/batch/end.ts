@@ -113,7 +113,7 @@ export function createEnding(options: EndingOptions): Ending {
     if (record.kind === "anthropic") await removeFile(record.inputFile);
   }
 
-  async function finish(end: Exclude<End, "stopped" | "refused">, { progress }: Ledger): Promise<void> {
+  async function finish(end: Exclude<End, "stopped" | "refused" | "full">, { progress }: Ledger): Promise<void> {
     const more = JSON.stringify({ finalizing_ms: now() });
     const atMs = now();
     const files = filesOf(progress, atMs);

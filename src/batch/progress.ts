@@ -7,6 +7,8 @@ export type BatchUsage = {
   readonly cached: number;
   readonly output: number;
   readonly reasoning: number;
+  /** In US dollars, as far as it is known. */
+  readonly cost: number;
 };
 
 /** What became of a line. */
@@ -30,7 +32,14 @@ const schema = z.strictObject({
   outputBytes: count,
   errorBytes: count,
   counts: z.strictObject({ completed: count, failed: count, expired: count, cancelled: count }),
-  usage: z.strictObject({ input: sum, cached: sum, output: sum, reasoning: sum }),
+  // Older versions stored no cost.
+  usage: z.strictObject({
+    input: sum,
+    cached: sum,
+    output: sum,
+    reasoning: sum,
+    cost: z.number().min(0).catch(0).default(0),
+  }),
   perSecond: z.number().nullable(),
 });
 
@@ -48,7 +57,7 @@ export function newProgress(total: number): Progress {
     outputBytes: 0,
     errorBytes: 0,
     counts: { completed: 0, failed: 0, expired: 0, cancelled: 0 },
-    usage: { input: 0, cached: 0, output: 0, reasoning: 0 },
+    usage: { input: 0, cached: 0, output: 0, reasoning: 0, cost: 0 },
     perSecond: null,
   };
 }
@@ -90,6 +99,7 @@ export function advance(
     for (const name of ["input", "cached", "output", "reasoning"] as const) {
       usage[name] = Math.min(MAX_SUM, usage[name] + used[name]);
     }
+    usage.cost = Math.min(MAX_SUM, usage.cost + used.cost);
   }
   let { line } = progress.next;
   while (beyond.delete(line)) line += 1;

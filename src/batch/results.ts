@@ -10,6 +10,9 @@ type Asked = { readonly line: number; readonly customId: string };
 /** More tokens than any answer has. What other servers report is not ours to trust, and counts beyond it add up to no integer. */
 const MAX_TOKENS = 1_000_000_000;
 
+/** More dollars than any answer costs. */
+const MAX_COST = 1_000_000;
+
 const count = z
   .number()
   .min(0)
@@ -27,6 +30,7 @@ const usageSchema = z.object({
     completion_tokens_details: details,
     output_tokens_details: details,
     cache_read_input_tokens: count.optional(),
+    cost: z.number().min(0).max(MAX_COST).catch(0).optional(),
   }),
 });
 
@@ -74,5 +78,6 @@ function usageOf(body: string): BatchUsage | undefined {
     cached: cached + of(usage.input_tokens_details ?? usage.prompt_tokens_details, "cached_tokens"),
     output: usage.output_tokens ?? usage.completion_tokens ?? 0,
     reasoning: of(usage.output_tokens_details ?? usage.completion_tokens_details, "reasoning_tokens"),
+    cost: usage.cost ?? 0,
   };
 }

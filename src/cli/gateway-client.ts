@@ -17,6 +17,8 @@ export type GatewayClient = {
   readonly upload: (path: string, form: FormData) => Promise<unknown>;
   /** An answer's bytes, as they come. */
   readonly download: (path: string) => Promise<ReadableStream<Uint8Array>>;
+  /** The URL of a path, and the headers that calls to it need. */
+  readonly destination: (path: string) => { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   /** The data of a streamed answer's events. */
   readonly stream: (path: string, body: object) => AsyncIterable<unknown>;
 };
@@ -71,6 +73,7 @@ export function createGatewayClient(
     post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
     // The form's own boundary is in its content type.
     upload: async (path, form) => (await send(path, { method: "POST", body: form }, ownHeaders)).json(),
+    destination: (path) => ({ url: `${base}${path}`, headers: key ? { authorization: `Bearer ${key}` } : {} }),
     download: async (path) => (await send(path, {})).body ?? new Blob([]).stream(),
     async *stream(path, body) {
       const { body: bytes } = await send(path, { method: "POST", body: JSON.stringify(body) });

@@ -6,9 +6,11 @@ import { readVersion, shellCommand } from "../version.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
+import { addFeedCommand } from "./feed/commands.ts";
 import { InterruptedError } from "./interrupts.ts";
 import { addKeysCommand, KEYS_STATE } from "./keys/commands.ts";
 import { addSettingOptions, optionTerm } from "./options.ts";
+import { addPipeCommand } from "./pipe/commands.ts";
 import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 
@@ -28,6 +30,7 @@ Examples:
   sluice keys create alice                       create a key; from then on requests need one
   git diff | sluice run commit-message           run a prompt preset
   sluice batch run in.jsonl -o out.jsonl         run a file of requests
+  tail -f app.log | sluice pipe --preset x       answer lines as they come
   sluice config --slots 8                        show the settings in effect, and where each value comes from
 
 Flags override environment variables, which override the settings file, which overrides the defaults.
@@ -109,6 +112,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   addKeysCommand(program, context, done);
   addBatchCommand(program, context, done);
+  addPipeCommand(program, context, done);
+  addFeedCommand(program, context, done);
   addCacheCommand(program, context, done);
   addShadowCommand(program, context, done);
 

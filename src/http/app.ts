@@ -15,13 +15,14 @@ import type { WarmUp } from "../prompts/warm-up.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { ModelLibrary } from "../routing/library.ts";
 import type { State } from "../store/state.ts";
+import { requestAs } from "./arrival.ts";
 import type { HttpEnv } from "./context.ts";
 import { ANTHROPIC_ERRORS, isFromAnthropicClient, LLAMA_SERVER_ERRORS, OLLAMA_ERRORS, speak } from "./error-form.ts";
 import { errorHandler } from "./errors.ts";
 import type { HostPolicy } from "./hosts.ts";
 import type { NoteAnswer } from "./middleware/access-log.ts";
 import { limitBody } from "./middleware/body-limit.ts";
-import { assertForm, assertJson } from "./middleware/json-posts.ts";
+import { assertForm, assertJson, assertLines } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
 import { readObjectives } from "./objectives.ts";
 import { presetOpener } from "./preset.ts";
@@ -179,6 +180,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     whatIf: deps.whatIf,
     gatewayId,
     isLeaving: deps.isLeaving ?? (() => false),
+    callAs: (caller) => requestAs(app, caller),
     writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,
     listsPresets: settings.listPresets ?? true,
   };
@@ -211,14 +213,16 @@ async function withoutBody(answer: Response): Promise<Response> {
 function guard(route: Route, { corsOrigins, maxBodyBytes }: AppSettings, answer: Handler<HttpEnv>): Handler<HttpEnv> {
   const hasBody = route.request !== undefined;
   const isForm = route.request?.isForm === true;
+  const isLines = route.request?.isLines === true;
   const isPost = hasBody || route.method === "post";
   const isForAdmins = route.access === "admin";
   const bound = limitBody(maxBodyBytes);
   return async (c, next) => {
     c.get("facts").path = route.path;
     if (isForm) assertForm(c, corsOrigins);
+    else if (isLines) assertLines(c, corsOrigins);
     else if (isPost) assertJson(c, corsOrigins, hasBody);
-    if (hasBody && !isForm) await bound(c);
+    if (hasBody && !isForm && !isLines) await bound(c);
     if (isForAdmins) assertAdmin(c);
     return c.req.method === "HEAD" ? withoutBody(await answer(c, next)) : answer(c, next);
   };

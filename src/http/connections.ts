@@ -1,4 +1,4 @@
-import type { Server, ServerOptions, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Traffic, Upload } from "./traffic.ts";
@@ -19,6 +19,14 @@ export type ConnectionLimits = {
   /** Beyond it those go that have lain idle longest, and where none is idle the newest. */
   readonly maxConnections: number;
 };
+
+/** The requests whose bodies may bring nothing for as long as they like. */
+const unhurried = new WeakSet<IncomingMessage>();
+
+/** Lets a body be as slow as its sender likes, because it is read as it comes. */
+export function letTakeItsTime(incoming: IncomingMessage): void {
+  unhurried.add(incoming);
+}
 
 /** How often Node looks for connections whose headers are late, and we for bodies that are. */
 const LOOK_EVERY_MS = 1_000;
@@ -111,7 +119,7 @@ function boundUploads(traffic: Traffic, { bodyTimeoutMs, minBodyRate }: Connecti
   function isOver(upload: Upload): boolean {
     const { incoming, response, sinceMs, bytes } = upload;
     const { socket, complete, destroyed } = incoming;
-    if (complete || destroyed || socket.destroyed) return true;
+    if (complete || destroyed || socket.destroyed || unhurried.has(incoming)) return true;
     // What we don't read now the client can't send.
     const isRead = incoming.readableFlowing === true;
     const isFast = socket.bytesRead - bytes >= leastBytes;

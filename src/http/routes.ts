@@ -16,6 +16,7 @@ import { createCompletion } from "./openapi/operations/completions.ts";
 import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
 import * as file from "./openapi/operations/files.ts";
+import * as itemStream from "./openapi/operations/item-stream.ts";
 import * as key from "./openapi/operations/keys.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as messageBatch from "./openapi/operations/message-batches.ts";
@@ -53,6 +54,7 @@ import { explainRoutes } from "./routes/explain-routes.ts";
 import { createFile, deleteFile, type FilesDeps, listFiles, showFile, showFileContent } from "./routes/files.ts";
 import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
+import { type StreamDeps, streamItems } from "./routes/items.ts";
 import { createKey, deleteKey, listKeys } from "./routes/keys.ts";
 import {
   infill,
@@ -97,7 +99,7 @@ import { showUsage } from "./routes/usage.ts";
 import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
 
 /** The dependencies of the routes for stored objects. */
-type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps;
+type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps & Pick<StreamDeps, "callAs">;
 
 /** The dependencies of all routes. */
 export type RouteDeps = StoredDeps & {
@@ -202,6 +204,7 @@ export const routes: readonly Route[] = [
   { ...batch.listBatches, answer: listBatches },
   { ...batch.retrieveBatch, answer: showBatch },
   { ...batch.cancelBatch, answer: cancelBatch },
+  { ...itemStream.streamItems, answer: streamItems },
   {
     ...model.listModels,
     answer: ({ models, presets, listsPresets }) => listModels(models, presets, listsPresets),

@@ -50,9 +50,9 @@ describe("the progress of a batch", () => {
         }
       }),
     );
-    const full = { ...newProgress(1), usage: { input: 2e16, cached: 0, output: 2 ** 52, reasoning: 0 } };
+    const full = { ...newProgress(1), usage: { input: 2e16, cached: 0, output: 2 ** 52, reasoning: 0, cost: 0 } };
     const stored = readProgress(JSON.stringify(full));
-    const used = { input: 1_000, cached: 0, output: 1_000, reasoning: 0 };
+    const used = { input: 1_000, cached: 0, output: 1_000, reasoning: 0, cost: 0 };
     const { usage } = advance(stored, [{ ...done(0), usage: used }], () => undefined);
     expect(Number.isSafeInteger(usage.input)).toBe(true);
     expect(usage.output).toBe(usage.input);

@@ -15,7 +15,7 @@ import { answerWith, MODEL_ID, script } from "./support.ts";
 
 const CHAT = "/v1/chat/completions";
 const message = (content: string) => ({ model: MODEL_ID, messages: [{ role: "user", content }] });
-const NO_USAGE = { input: 0, cached: 0, output: 0, reasoning: 0 };
+const NO_USAGE = { input: 0, cached: 0, output: 0, reasoning: 0, cost: 0 };
 const BODY = JSON.stringify({ completion_window: "24h", metadata: null });
 const line = (id: string, body: object = message(id)) => ({ custom_id: id, method: "POST", url: CHAT, body });
 

@@ -30,6 +30,20 @@ export function formatState(batch: WireBatch): string {
   return parts.length === 0 ? batch.status : `${batch.status}: ${parts.join(", ")}`;
 }
 
+/** What a batch has used, in a line: `12,000 tokens in (3,000 cached), 4,000 out, $0.0123, 2 min`; undefined if it has used nothing. */
+export function formatUsage({ usage, in_progress_at: beganAt, completed_at: endedAt }: WireBatch): string | undefined {
+  if (usage == null || usage.input_tokens + usage.output_tokens === 0) return undefined;
+  const number = (tokens: number) => tokens.toLocaleString("en-US");
+  const cached = usage.input_tokens_details?.cached_tokens ?? 0;
+  const parts = [
+    `${number(usage.input_tokens)} tokens in${cached === 0 ? "" : ` (${number(cached)} cached)`}`,
+    `${number(usage.output_tokens)} out`,
+    usage.cost === undefined ? undefined : `$${Number(usage.cost.toPrecision(3))}`,
+    beganAt == null || endedAt == null ? undefined : formatDuration((endedAt - beganAt) * 1000),
+  ];
+  return parts.filter((part) => part !== undefined).join(", ");
+}
+
 /** The faults of a batch's input, one on each line. */
 export function formatErrors({ errors }: WireBatch): string {
   return (errors?.data ?? [])

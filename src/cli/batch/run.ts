@@ -13,7 +13,7 @@ import type { GatewayClient } from "../gateway-client.ts";
 import { InterruptedError } from "../interrupts.ts";
 import { type Reached, reachGateway } from "../reach-gateway.ts";
 import { watchForCommand } from "../run-preset.ts";
-import { formatErrors, formatState } from "./format.ts";
+import { formatErrors, formatState, formatUsage } from "./format.ts";
 import { type InputOptions, prepareInput } from "./input.ts";
 import { pathOf } from "./manage.ts";
 import { batchSchema, hasEnded, type WireBatch } from "./wire.ts";
@@ -50,7 +50,8 @@ export async function runBatch(
     const batch = await follow(id, client, context, interrupts.signal);
     await keepResults(batch, output, client);
     await rm(note, { force: true });
-    stderr.write(formatErrors(batch));
+    const used = formatUsage(batch);
+    stderr.write(`${used === undefined ? "" : `${used}\n`}${formatErrors(batch)}`);
     return batch.status === "completed" && batch.request_counts.failed === 0 ? EXIT.done : EXIT.failed;
   } catch (error) {
     if (error instanceof InterruptedError) stderr.write("\nInterrupted. Run the same command again to go on.\n");

@@ -13,7 +13,16 @@ export const batchSchema = z.object({
   output_file_id: z.string().nullable(),
   error_file_id: z.string().nullable(),
   request_counts: z.object({ total: count, completed: count, failed: count }),
-  usage: z.object({ input_tokens: count, output_tokens: count }).nullish(),
+  usage: z
+    .object({
+      input_tokens: count,
+      input_tokens_details: z.object({ cached_tokens: count }).optional(),
+      output_tokens: count,
+      cost: z.number().optional(),
+    })
+    .nullish(),
+  in_progress_at: z.number().nullish(),
+  completed_at: z.number().nullish(),
   errors: z
     .object({
       data: z.array(z.object({ message: z.string(), line: z.number().nullable(), param: z.string().nullable() })),

@@ -6,6 +6,7 @@ import {
   STEP_SEQUENCES,
   type StepCounts,
 } from "../../generation/step-counts.ts";
+import { isAwaited } from "./rest.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** Counts steps: a few numbers for each, and one for each sequence in it. Times are by `performance.now()`. */
@@ -48,7 +49,8 @@ export function createStepMeter(): StepMeter {
       isEmpty = false;
       countValue(counters.decodes, STEP_SECONDS, (endedMs - startedMs) / 1_000);
       countValue(counters.sequences, STEP_SEQUENCES, sequences.length);
-      for (const sequence of sequences) countTokens(sequence, endedMs);
+      // Those of class batch rest between two tokens while others are there, which says nothing of how long a client waits.
+      for (const sequence of sequences) if (isAwaited(sequence)) countTokens(sequence, endedMs);
     },
     prefilled(ms) {
       isEmpty = false;

@@ -30,6 +30,30 @@ export function assertJson(c: Context<HttpEnv>, origins: readonly string[], hasB
   assertPlain(header("content-encoding"));
 }
 
+/** The types of lines of JSON, and of one line. */
+const LINES: ReadonlySet<string> = new Set([
+  "application/x-ndjson",
+  "application/ndjson",
+  "application/jsonl",
+  "application/json",
+]);
+
+/** Of a POST, takes lines of JSON; else as `assertJson`. */
+export function assertLines(c: Context<HttpEnv>, origins: readonly string[]): void {
+  const header = (name: string) => c.req.header(name);
+  const mediaType = header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const host = header("host") ?? new URL(c.req.url).host;
+  const isTaken = LINES.has(mediaType) || (UNNAMED.has(mediaType) && !mayBeFromStrangePage({ header, host }, origins));
+  if (!isTaken) {
+    throw new HttpError(
+      415,
+      "Unsupported content type: send lines of JSON, with 'content-type: application/x-ndjson'.",
+      "unsupported_content_type",
+    );
+  }
+  assertPlain(header("content-encoding"));
+}
+
 /**
  * Of a POST, takes a form, unless a strange page can have had a browser send it: browsers send forms without asking first.
  *

@@ -159,7 +159,7 @@ function describeOperation(operation: Operation): JsonSchema {
       requestBody: {
         required: request.isOptional !== true,
         content: {
-          [request.isForm === true ? "multipart/form-data" : "application/json"]: {
+          [mediaTypeOf(request)]: {
             schema: { $ref: referTo(request.name) },
             examples: Object.fromEntries(Object.entries(request.examples).map(([name, value]) => [name, { value }])),
           },
@@ -189,4 +189,9 @@ function describeResponse(
     headers: { "x-request-id": { $ref: "#/components/headers/RequestId" }, ...Object.fromEntries(headers) },
     ...(media.length > 0 && { content: Object.fromEntries(media) }),
   };
+}
+
+function mediaTypeOf({ isForm, isLines }: NonNullable<Operation["request"]>): string {
+  if (isForm === true) return "multipart/form-data";
+  return isLines === true ? "application/x-ndjson" : "application/json";
 }

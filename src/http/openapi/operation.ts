@@ -55,6 +55,8 @@ export type Operation = {
     readonly isOptional?: boolean;
     /** Whether it is a form with a file, which is read as it arrives and has its own limits. */
     readonly isForm?: boolean;
+    /** Whether it is lines of JSON, which are read as they arrive for as long as they come; the schema is a line's. */
+    readonly isLines?: boolean;
     /** Example bodies, by a short name. */
     readonly examples: Readonly<Record<string, unknown>>;
   };

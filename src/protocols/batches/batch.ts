@@ -83,7 +83,13 @@ const progressSchema = z.object({
   outputBytes: count,
   errorBytes: count,
   counts: z.object({ completed: count, failed: count, expired: count, cancelled: count }),
-  usage: z.object({ input: sum, cached: sum, output: sum, reasoning: sum }),
+  usage: z.object({
+    input: sum,
+    cached: sum,
+    output: sum,
+    reasoning: sum,
+    cost: z.number().min(0).catch(0).default(0),
+  }),
 });
 
 /** Decodes the body of `POST /v1/batches`. Throws `InvalidRequestError`. */
@@ -151,7 +157,7 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
   const hasEnded = ENDED.includes(batch.status);
   const file = (id: string, bytes: number | undefined) => (hasEnded && (bytes ?? 0) > 0 ? id : null);
   const { completed = 0, failed = 0, expired = 0, cancelled = 0 } = progress?.counts ?? {};
-  const { input = 0, cached = 0, output = 0, reasoning = 0 } = progress?.usage ?? {};
+  const { input = 0, cached = 0, output = 0, reasoning = 0, cost = 0 } = progress?.usage ?? {};
   return {
     id: batch.id,
     object: "batch",
@@ -179,6 +185,7 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
       output_tokens: output,
       output_tokens_details: { reasoning_tokens: reasoning },
       total_tokens: input + output,
+      ...(cost > 0 && { cost }),
     },
     metadata: body.metadata,
     ...(live !== undefined && !hasEnded && { sluice: encodeLive(live) }),

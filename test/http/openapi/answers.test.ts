@@ -140,10 +140,14 @@ function schemaOf(operation: Operation, status: number, type: string): z.ZodType
 function valuesOf(type: string, text: string): readonly unknown[] {
   if (type === "application/json") return [JSON.parse(text)];
   if (type === "application/x-ndjson")
-    return text
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    return (
+      text
+        .trimEnd()
+        .split("\n")
+        // A sign of life.
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line))
+    );
   if (type !== "text/event-stream") return [text];
   const data = [...text.matchAll(/^data: (.*)$/gm)].map(([, frame = ""]) => frame);
   expect(data.length).toBeGreaterThan(0);

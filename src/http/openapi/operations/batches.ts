@@ -54,6 +54,8 @@ const batch: NamedSchema & { schema: z.ZodObject } = {
       output_tokens: count,
       output_tokens_details: z.object({ reasoning_tokens: count }),
       total_tokens: count,
+      // In US dollars, where it is known.
+      cost: z.number().min(0).optional(),
     }),
     metadata: z.record(z.string(), z.string()).nullable(),
     // How fast it is, when it will be done, and why it waits, while it runs.

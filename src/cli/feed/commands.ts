@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
+import type { Flags } from "../../config/load.ts";
+import type { CliContext } from "../context.ts";
+import { addSettingOptions } from "../options.ts";
+import { GATEWAY_SETTINGS, URL_OPTION } from "../preset-commands.ts";
+
+const NOTES = `
+Takes items from a broker, has them answered, and writes the results to it: at least once, and each result has its item's id. Start as many
+as you like with the same group; they share the items, and take over what one of them has left. An item that can't be answered goes to the
+dead letters.
+
+  sluice feed --broker redis://127.0.0.1:6379 --from readings --to verdicts --preset classify --json
+
+The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
+`;
+
+/** Adds `sluice feed`. */
+export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  const feed = program
+    .command("feed")
+    .description("answer the items of a broker with a preset: Redis Streams")
+    .option("--broker <url>", "URL of the broker: redis: or rediss:")
+    .requiredOption("--from <name>", "where items come from: the name of a stream")
+    .requiredOption("--to <name>", "where results go to")
+    .option("--dead <name>", "where items go that can't be answered (default: FROM with :dead)")
+    .option("--group <name>", "group of the consumers that share the items", "sluice")
+    .requiredOption("--preset <preset>", "preset that answers")
+    .option("--json", "items are JSON objects with the preset's variables")
+    .option("--key <field>", "field of JSON items that is their key, for --overload latest; it stands in the result")
+    .option("--in-flight <number>", "items in flight at once", "8")
+    .option(
+      "--overload <policy>",
+      "what happens to items that come too fast: wait, drop-oldest, latest or sample",
+      "wait",
+    )
+    .option("--buffer <number>", "how many items may wait", "64")
+    .option("--tries <number>", "deliveries after which an item is a dead letter", "5")
+    .option("--claim-after <time>", "take over what another consumer has left for so long", "60s")
+    .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
+    .option(...URL_OPTION)
+    .addHelpText("after", `${NOTES}${describeKeys(CLIENT_KEYS)}`)
+    .action(async (flags: Flags) => {
+      const { feedItems } = await import("./feed.ts");
+      done(await feedItems(flags, context));
+    });
+  addSettingOptions(feed, GATEWAY_SETTINGS, { host: "host of the gateway", port: "port of the gateway" });
+}

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import type { Flags } from "../../config/load.ts";
+import { CommandError } from "../errors.ts";
+import { ANSWERING, checkAnswering, duration, readFlags, someName, wholeNumber } from "../pipe/flags.ts";
+
+/** Where the broker's URL may be, since it may hold a password. */
+const BROKER_URL_VARIABLE = "SLUICE_BROKER_URL";
+
+const MAX_TRIES = 1_000;
+const LEAST_CLAIM_MS = 100;
+const MAX_CLAIM_MS = 86_400_000;
+
+const FLAGS = {
+  ...ANSWERING,
+  from: { name: "--from", schema: someName, expected: "a name" },
+  to: { name: "--to", schema: someName, expected: "a name" },
+  dead: { name: "--dead", schema: someName.optional(), expected: "a name" },
+  group: { name: "--group", schema: someName, expected: "a name" },
+  tries: { name: "--tries", schema: wholeNumber(MAX_TRIES), expected: `a whole number from 1 to ${MAX_TRIES}` },
+  claimAfter: {
+    name: "--claim-after",
+    schema: duration.pipe(z.number().min(LEAST_CLAIM_MS).max(MAX_CLAIM_MS)),
+    expected: "a time from 100ms to 24h",
+  },
+} as const;
+
+/** Reads the flags of `sluice feed`. Throws a CommandError that names the wrong one. */
+export function readFeedOptions(flags: Flags, env: NodeJS.ProcessEnv) {
+  const { dead, ...options } = readFlags(FLAGS, flags);
+  checkAnswering(options);
+  const names = { from: options.from, to: options.to, dead: dead ?? `${options.from}:dead` };
+  if (new Set(Object.values(names)).size < 3) {
+    throw new CommandError("--from, --to and --dead must be three names: results would come back as items.");
+  }
+  return { ...options, ...names, url: readUrl(flags.broker ?? env[BROKER_URL_VARIABLE]) };
+}
+
+function readUrl(given: unknown): string {
+  if (typeof given !== "string" || given === "") {
+    throw new CommandError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as redis://127.0.0.1:6379.`);
+  }
+  // It may hold a password, so it isn't shown.
+  if (!URL.canParse(given) || !["redis:", "rediss:"].includes(new URL(given).protocol)) {
+    throw new CommandError("--broker: this is no URL of a broker. Give one such as redis://127.0.0.1:6379.");
+  }
+  return given;
+}

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { PipeItem } from "./items.ts";
+
+const failure = z.object({ message: z.string() });
+
+const resultSchema = z.union([
+  z.object({
+    id: z.number(),
+    response: z.object({
+      choices: z.array(z.object({ message: z.object({ content: z.string().nullish() }) })).min(1),
+    }),
+  }),
+  z.object({ id: z.number(), error: failure }),
+  z.object({ end: z.object({ reason: z.string(), message: z.string().optional() }) }),
+]);
+
+/** A line of the gateway's. */
+export type PipeAnswer =
+  | { readonly type: "answer"; readonly number: number; readonly text: string }
+  | { readonly type: "failure"; readonly number: number; readonly message: string }
+  | { readonly type: "end"; readonly reason: string; readonly message: string | undefined };
+
+/** Undefined for a line that is none of these. */
+export function readAnswer(line: string): PipeAnswer | undefined {
+  const { data } = resultSchema.safeParse(parse(line));
+  if (data === undefined) return undefined;
+  if ("end" in data) return { type: "end", reason: data.end.reason, message: data.end.message };
+  if ("error" in data) return { type: "failure", number: data.id, message: data.error.message };
+  return { type: "answer", number: data.id, text: data.response.choices[0]?.message.content ?? "" };
+}
+
+/** What is written for an answer. */
+export function formatAnswer(item: PipeItem, text: string, form: "text" | "jsonl"): string {
+  if (form === "text") return `${text}\n`;
+  const { id, key } = item;
+  return `${JSON.stringify({ id, ...(key !== undefined && { key }), output: text })}\n`;
+}
+
+/** What is written for a failure, on stdout; as text there is nothing. */
+export function formatFailure({ id, key }: PipeItem, message: string, form: "text" | "jsonl"): string {
+  if (form === "text") return "";
+  return `${JSON.stringify({ id, ...(key !== undefined && { key }), error: message })}\n`;
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

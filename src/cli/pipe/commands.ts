@@ -1,0 +1,50 @@
+import type { Command } from "commander";
+import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
+import type { Flags } from "../../config/load.ts";
+import type { CliContext } from "../context.ts";
+import { addSettingOptions } from "../options.ts";
+import { GATEWAY_SETTINGS, URL_OPTION } from "../preset-commands.ts";
+
+const NOTES = `
+Each line of the input is an item: a text for the preset, or with --json an object with the preset's variables (\`id\` names it, \`input\`
+is its text). With a window, the lines of a window are one text. The answers are written in the order of the items.
+
+What comes faster than it is answered waits, up to --buffer items, and then --overload says what happens:
+  wait          nothing more is read (the default)
+  drop-oldest   what has waited longest is dropped
+  latest        of each --key only the latest waits
+  sample        a random choice waits
+What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.
+
+  tail -f app.log | sluice pipe --preset summarize --window-time 10s
+  mosquitto_sub -t 'sensors/#' | sluice pipe --preset classify --json --key sensor --overload latest
+`;
+
+/** Adds `sluice pipe`. */
+export function addPipeCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  const pipe = program
+    .command("pipe")
+    .description("answer each line of stdin with a preset, as long as lines come")
+    .requiredOption("--preset <preset>", "preset that answers")
+    .option("--json", "lines are JSON objects with the preset's variables")
+    .option("--output <form>", "`text`: the answers' texts; `jsonl`: a line of JSON for each", "text")
+    .option("--unordered", "write answers as they are ready")
+    .option("--in-flight <number>", "items in flight at once", "8")
+    .option("--window-count <number>", "make one item of so many lines")
+    .option("--window-time <time>", "make one item of the lines that come in this time, such as 5s")
+    .option("--key <field>", "field of JSON lines that is their key: for windows, and for --overload latest")
+    .option(
+      "--overload <policy>",
+      "what happens to items that come too fast: wait, drop-oldest, latest or sample",
+      "wait",
+    )
+    .option("--buffer <number>", "how many items may wait", "1000")
+    .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
+    .option(...URL_OPTION)
+    .addHelpText("after", `${NOTES}${describeKeys(CLIENT_KEYS)}`)
+    .action(async (flags: Flags) => {
+      const { pipeLines } = await import("./pipe.ts");
+      done(await pipeLines(flags, context));
+    });
+  addSettingOptions(pipe, GATEWAY_SETTINGS, { host: "host of the gateway", port: "port of the gateway" });
+}

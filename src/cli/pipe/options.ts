@@ -1,0 +1,30 @@
+import { z } from "zod";
+import type { Flags } from "../../config/load.ts";
+import { CommandError } from "../errors.ts";
+import { ANSWERING, checkAnswering, duration, readFlags, wholeNumber } from "./flags.ts";
+
+const MAX_COUNT = 100_000;
+
+const FLAGS = {
+  ...ANSWERING,
+  output: { name: "--output", schema: z.enum(["text", "jsonl"]), expected: "text or jsonl" },
+  unordered: { name: "--unordered", schema: z.boolean().default(false), expected: "nothing" },
+  windowCount: {
+    name: "--window-count",
+    schema: wholeNumber(MAX_COUNT).optional(),
+    expected: `a whole number from 1 to ${MAX_COUNT}`,
+  },
+  windowTime: { name: "--window-time", schema: duration.optional(), expected: "a time such as 500ms, 5s or 1m" },
+} as const;
+
+export type PipeOptions = ReturnType<typeof readPipeOptions>;
+
+/** Reads the flags of `sluice pipe`. Throws a CommandError that names the wrong one. */
+export function readPipeOptions(flags: Flags) {
+  const options = readFlags(FLAGS, flags);
+  checkAnswering(options);
+  if (options.json && (options.windowCount !== undefined || options.windowTime !== undefined)) {
+    throw new CommandError("--json can't be used with a window: its lines are one text. Leave one of them out.");
+  }
+  return options;
+}

@@ -1,0 +1,129 @@
+import type { Handler } from "hono";
+import { type Clock, systemClock } from "../../clock.ts";
+import type { Priority } from "../../generation/terms.ts";
+import type { ItemResult } from "../../items/answer-items.ts";
+import type { Pump } from "../../items/in-flight.ts";
+import type { StreamEnd } from "../../items/patience.ts";
+import { decodeStreamQuery } from "../../protocols/items/query.ts";
+import { type InnerCaller, incomingOf } from "../arrival.ts";
+import { letTakeItsTime } from "../connections.ts";
+import type { HttpEnv } from "../context.ts";
+import { cutThroughOf } from "../cut-through.ts";
+import { JSON_LINES, WEB_STREAM } from "../event-stream.ts";
+import { LOCAL_ONLY_HEADER } from "../terms.ts";
+import { VIA_HEADER } from "../via.ts";
+import { keyIdOf } from "./batches.ts";
+
+export type StreamDeps = {
+  /** Calls this app for somebody. */
+  readonly callAs: (caller: InnerCaller) => (path: string, init: RequestInit) => Promise<Response>;
+  readonly maxBodyBytes: number;
+  readonly isLeaving: () => boolean;
+  readonly clock?: Clock;
+};
+
+/** Unless the client wants less: a client that has nothing to send for longer sends blank lines. */
+const IDLE_MS = 60 * 60 * 1000;
+
+/** How often something is sent, so that what stands between sees that the connection lives. */
+const BEAT_MS = 20_000;
+const BEAT = "\n";
+
+/** The headers that hold for each item. */
+const KEPT_HEADERS = [LOCAL_ONLY_HEADER, VIA_HEADER, "cache-control"];
+
+/**
+ * `POST /v1/stream`: answers items as they come, on one connection for as long as the client likes. Each item is a request of its own, under the
+ * client's key.
+ */
+export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClock }: StreamDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const asked = decodeStreamQuery(c.req.query());
+    const incoming = incomingOf(c);
+    if (incoming !== undefined) letTakeItsTime(incoming);
+    const [{ answerItems }, { linesOf }, { untilIdle }, { takeTemplate, TemplateError }] = await Promise.all([
+      import("../../items/answer-items.ts"),
+      import("../../items/byte-lines.ts"),
+      import("../../items/patience.ts"),
+      import("../../items/template.ts"),
+    ]);
+    const stopping = new AbortController();
+    const signal = AbortSignal.any([c.req.raw.signal, stopping.signal]);
+    let template: Readonly<Record<string, unknown>> = {};
+    let end: StreamEnd | "invalid_template" = "input_ended";
+    let results: Pump<ItemResult> | undefined;
+
+    async function* items() {
+      const lines = untilIdle(
+        linesOf(c.req.raw.body ?? new ReadableStream({ start: (it) => it.close() }), maxBodyBytes),
+        {
+          ...{ idleMs: Math.min(asked.idleMs ?? IDLE_MS, IDLE_MS), clock },
+          isLeaving: () => isLeaving() || signal.aborted,
+          isBusy: () => (results?.held() ?? 0) > 0,
+        },
+      );
+      end = yield* takeTemplate(lines, maxBodyBytes, (given) => {
+        template = given;
+      });
+    }
+
+    const pump = answerItems(items(), {
+      recipe: () => ({ endpoint: asked.endpoint, preset: asked.preset, template }),
+      door: callAs(callerOf(keyIdOf(c), asked.priority)),
+      headers: Object.fromEntries(
+        KEPT_HEADERS.flatMap((name) => {
+          const value = c.req.header(name);
+          return value === undefined ? [] : [[name, value]];
+        }),
+      ),
+      ...{ maxLineBytes: maxBodyBytes, limit: asked.inFlight, isOrdered: asked.isOrdered, signal, clock },
+    });
+    results = pump;
+    let answered = 0;
+    let failed = 0;
+    let cancelBeat = () => {};
+
+    async function take() {
+      let message: string | undefined;
+      try {
+        const { done, value } = await pump.results.next();
+        if (done !== true) {
+          answered += 1;
+          if (value.isError) failed += 1;
+          return { frames: `${value.line}\n`, isLast: false };
+        }
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+        end = "invalid_template";
+        message = error.message;
+      }
+      const summary = { end: { reason: end, ...(message !== undefined && { message }), items: answered, failed } };
+      return { frames: `${JSON.stringify(summary)}\n`, isLast: true };
+    }
+
+    function stop(): void {
+      cancelBeat();
+      stopping.abort(new Error("The stream has ended."));
+    }
+
+    return (cutThroughOf(c) ?? WEB_STREAM).accept({
+      headers: JSON_LINES.headers,
+      // So that the client has the headers before it has sent anything.
+      opening: BEAT,
+      take,
+      sendBeatsBy(send) {
+        const beat = () => {
+          send(() => BEAT);
+          cancelBeat = clock.after(BEAT_MS, beat);
+        };
+        cancelBeat = clock.after(BEAT_MS, beat);
+      },
+      end: stop,
+      leave: stop,
+    });
+  };
+}
+
+function callerOf(keyId: string | undefined, priority: Priority): InnerCaller {
+  return { keyId, priority };
+}

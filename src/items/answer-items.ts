@@ -1,0 +1,94 @@
+import { attempt, type Door } from "../batch/attempt.ts";
+import type { Clock } from "../clock.ts";
+import { keepInFlight, type Pump } from "./in-flight.ts";
+import { type Fault, type Item, parseItem, type ReadLine } from "./item.ts";
+import { bodyOf, type Recipe } from "./recipe.ts";
+
+export type AnswerOptions = {
+  /** Asked for each item, since a template may be read before the first. */
+  readonly recipe: () => Recipe;
+  readonly door: Door;
+  /** Headers of each request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly maxLineBytes: number;
+  /** How many items are in flight at once. */
+  readonly limit: number;
+  /** Whether the results come in the items' order. */
+  readonly isOrdered: boolean;
+  /** Aborted when nobody takes the results any more. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+};
+
+/** The result of an item. */
+export type ItemResult = {
+  /** What stands in the line: the item's `id`, or its index, and its response or what has failed. */
+  readonly line: string;
+  readonly isError: boolean;
+};
+
+/**
+ * Answers items, many at once, each by a request of its own through the door. A refusal that says when to come back is waited for; another failure
+ * is the item's result.
+ */
+export function answerItems(lines: AsyncIterable<ReadLine>, options: AnswerOptions): Pump<ItemResult> {
+  const { recipe, door, headers, maxLineBytes, signal, clock, limit, isOrdered } = options;
+  let next = 0;
+
+  async function answer(line: ReadLine): Promise<ItemResult> {
+    const index = next++;
+    const read = parseItem(line, maxLineBytes);
+    if ("fault" in read) return failed({ id: read.id, index }, 400, read.fault);
+    const { id } = read.item;
+    try {
+      const made = bodyOf(recipe(), read.item);
+      if ("forbidden" in made) return failed({ id, index }, 400, wrongField(made.forbidden));
+      const body = JSON.stringify(made.body);
+      const answered = await attempt({ door, path: recipe().endpoint, body, headers, signal, clock });
+      return resultOf({ id, index }, answered);
+    } catch {
+      return failed({ id, index }, 500, {
+        code: signal.aborted ? "cancelled" : "server_error",
+        message: signal.aborted
+          ? "The stream ended before this item was answered."
+          : "The server failed while it worked on this item; its log says more.",
+        param: null,
+      });
+    }
+  }
+
+  return keepInFlight(lines, answer, { limit, isOrdered });
+}
+
+type Named = { readonly id: Item["id"]; readonly index: number };
+
+/** The answer's JSON goes into the line as it is. */
+function resultOf(named: Named, { status, body }: { readonly status: number; readonly body: string }): ItemResult {
+  const isError = status < 200 || status > 299;
+  return {
+    isError,
+    line: `${head(named)},"status":${status},"${isError ? "error" : "response"}":${isError ? errorIn(body) : body}}`,
+  };
+}
+
+function failed(named: Named, status: number, fault: Fault): ItemResult {
+  return { isError: true, line: `${head(named)},"status":${status},"error":${JSON.stringify(fault)}}` };
+}
+
+function head({ id, index }: Named): string {
+  return `{"id":${JSON.stringify(id ?? String(index))},"index":${index}`;
+}
+
+/** The error of an answer in OpenAI's or Anthropic's form; else all of it. */
+function errorIn(body: string): string {
+  const { error } = Object(JSON.parse(body));
+  return typeof error === "object" && error !== null ? JSON.stringify(error) : body;
+}
+
+function wrongField(name: string): Fault {
+  return {
+    code: "invalid_value",
+    message: `An item's request can't have '${name}'. Leave it out.`,
+    param: `body.${name}`,
+  };
+}

@@ -1,0 +1,233 @@
+import { once } from "node:events";
+import { request as sendRequest } from "node:http";
+import { createInterface } from "node:readline";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { GenerationRequest } from "../../src/generation/request.ts";
+import { createTestAccess } from "../keys/support.ts";
+import { answerWith, createTestApp, listen, MODEL_ID, script } from "./support.ts";
+
+const resultSchema = z.looseObject({
+  id: z.union([z.string(), z.number()]).optional(),
+  index: z.number().optional(),
+  status: z.number().optional(),
+  response: z
+    .looseObject({ choices: z.array(z.looseObject({ message: z.looseObject({ content: z.string() }) })) })
+    .optional(),
+  error: z.looseObject({ code: z.string().nullable(), message: z.string() }).optional(),
+  end: z.looseObject({ reason: z.string(), items: z.number(), failed: z.number() }).optional(),
+});
+
+const TEMPLATE = { template: { model: MODEL_ID, max_tokens: 5 } };
+
+function textOf({ prompt }: GenerationRequest): string {
+  const message = prompt.type === "chat" ? prompt.messages.at(-1) : undefined;
+  return String(message?.content ?? "");
+}
+
+/** Says what it was asked. */
+const echo = script(async function* (request) {
+  yield* answerWith([textOf(request)]);
+});
+
+const linesOf = (values: readonly unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
+
+async function ask(
+  app: ReturnType<typeof createTestApp>["app"],
+  body: string | Uint8Array<ArrayBuffer>,
+  query = "",
+  headers = {},
+) {
+  const response = await app.request(`/v1/stream${query}`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson", ...headers },
+    body,
+  });
+  const text = await response.text();
+  const lines = text.split("\n").filter((line) => line !== "");
+  return { status: response.status, text, results: lines.map((line) => resultSchema.parse(JSON.parse(line))) };
+}
+
+const said = (results: readonly z.infer<typeof resultSchema>[]) =>
+  results.map(({ id, response, error, end }) => [
+    id,
+    response?.choices[0]?.message.content ?? error?.code ?? end?.reason,
+  ]);
+
+describe("POST /v1/stream", () => {
+  it("answers each item under its id, and says at the end that all came", async () => {
+    const { app } = createTestApp({ generate: echo });
+    const items = ["red", "green", "blue"].map((input, index) => ({ id: `item-${index}`, input }));
+    const { results } = await ask(app, linesOf([TEMPLATE, ...items]), "?order=input");
+    expect(said(results)).toEqual([
+      ["item-0", "red"],
+      ["item-1", "green"],
+      ["item-2", "blue"],
+      [undefined, "input_ended"],
+    ]);
+    expect(results.at(-1)?.end).toMatchObject({ items: 3, failed: 0 });
+  });
+
+  it("takes an item's index for its id, and its own fields before the template's", async () => {
+    const { app } = createTestApp({ generate: echo });
+    const messages = [{ role: "user", content: "mine" }];
+    const { results } = await ask(app, linesOf([{ body: { model: MODEL_ID, messages } }, { id: 7, input: "x" }]));
+    expect(said(results)).toContainEqual(["0", "mine"]);
+    expect(said(results)).toContainEqual([7, "x"]);
+  });
+
+  it("tells of each wrong line, and answers the others", async () => {
+    const { app } = createTestApp({ generate: echo, settings: { maxBodyBytes: 1_000 } });
+    const body = Buffer.concat([
+      Buffer.from(linesOf([TEMPLATE, { id: "a", input: "first" }])),
+      Buffer.from("{\n\n[]\n"),
+      Buffer.from([0xff, 0x0a]),
+      Buffer.from(`${"x".repeat(2_000)}\n`),
+      Buffer.from(
+        linesOf([
+          { id: "b", text: "?" },
+          { id: "c", input: "hi", body: { stream: true } },
+        ]),
+      ),
+      Buffer.from(`${"[".repeat(600)}\n`),
+      Buffer.from(JSON.stringify({ id: "z", input: "last, without a newline" })),
+    ]);
+    const { results } = await ask(app, new Uint8Array(body), "?order=input");
+    expect(said(results)).toEqual([
+      ["a", "first"],
+      ["1", "invalid_json_line"],
+      ["2", "invalid_value"],
+      ["3", "invalid_json_line"],
+      ["4", "line_too_long"],
+      ["b", "invalid_value"],
+      ["c", "invalid_value"],
+      ["7", "invalid_value"],
+      ["z", "last, without a newline"],
+      [undefined, "input_ended"],
+    ]);
+    expect(results.at(-1)?.end).toMatchObject({ items: 9, failed: 7 });
+    expect(results[5]?.error).toMatchObject({ param: "text" });
+    expect(results[6]?.error).toMatchObject({ param: "body.stream" });
+  });
+
+  it("refuses a wrong template before any item, and a wrong query at once", async () => {
+    const { app } = createTestApp({ generate: echo });
+    const wrong = await ask(app, linesOf([{ template: 5 }, { input: "x" }]));
+    expect(said(wrong.results)).toEqual([[undefined, "invalid_template"]]);
+    for (const [query, field] of [
+      ["?in_flight=0", "in_flight"],
+      ["?order=sideways", "order"],
+      ["?endpoint=/admin/reload", "endpoint"],
+      ["?colour=red", "colour"],
+      ["?idle_seconds=x", "idle_seconds"],
+    ]) {
+      const { status, text } = await ask(app, "", query);
+      expect([status, text]).toEqual([400, expect.stringContaining(String(field))]);
+    }
+  });
+
+  it("sends items to other endpoints, with their text where these take it", async () => {
+    const { app } = createTestApp({ generate: echo });
+    const response = await app.request("/v1/stream?endpoint=/v1/completions", {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: linesOf([TEMPLATE, { id: "a", input: "to be continued" }]),
+    });
+    expect(await response.text()).toMatch(/"id":"a","index":0,"status":200,"response":\{.*"object":"text_completion"/);
+  });
+
+  it("needs a key, and makes its requests under it", async () => {
+    const { access, secret } = await createTestAccess();
+    const { app } = createTestApp({ generate: echo, access });
+    expect((await ask(app, linesOf([TEMPLATE, { input: "x" }]))).status).toBe(401);
+    const { results } = await ask(app, linesOf([TEMPLATE, { id: "a", input: "x" }]), "", {
+      authorization: `Bearer ${secret}`,
+    });
+    expect(said(results)[0]).toEqual(["a", "x"]);
+  });
+
+  it("answers while the client still sends, holds no more items than it may, and reads on as they are answered", async () => {
+    const begun: string[] = [];
+    const gates = new Map<string, PromiseWithResolvers<void>>();
+    const gateOf = (text: string) => {
+      const gate = gates.get(text) ?? Promise.withResolvers<void>();
+      gates.set(text, gate);
+      return gate;
+    };
+    const generate = script(async function* (request) {
+      const text = textOf(request);
+      begun.push(text);
+      await gateOf(text).promise;
+      yield* answerWith([text]);
+    });
+    const { app } = createTestApp({ generate });
+    await using server = await listen(app);
+    const outgoing = sendRequest(`${server.url}/v1/stream?in_flight=2`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+    });
+    outgoing.write(linesOf([TEMPLATE, ...["a", "b", "c", "d"].map((input) => ({ id: input, input }))]));
+    const [incoming] = await once(outgoing, "response");
+    const lines = createInterface(incoming)[Symbol.asyncIterator]();
+    const next = async () => {
+      for (;;) {
+        const { value } = await lines.next();
+        if (value !== "") return resultSchema.parse(JSON.parse(String(value)));
+      }
+    };
+    gateOf("b").resolve();
+    expect((await next()).id).toBe("b");
+    expect(begun).not.toContain("d");
+    gateOf("c").resolve();
+    expect((await next()).id).toBe("c");
+    gateOf("d").resolve();
+    gateOf("a").resolve();
+    expect([(await next()).id, (await next()).id].toSorted()).toEqual(["a", "d"]);
+    gateOf("e").resolve();
+    outgoing.end(linesOf([{ id: "e", input: "e" }]));
+    expect((await next()).id).toBe("e");
+    expect((await next()).end).toMatchObject({ reason: "input_ended", items: 5 });
+  });
+
+  it("ends the requests of a client that leaves", async () => {
+    const ended = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const generate = script(async function* ({ signal }) {
+      yield* answerWith([]).slice(0, 1);
+      started.resolve();
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      ended.resolve();
+    });
+    const { app } = createTestApp({ generate });
+    await using server = await listen(app);
+    const outgoing = sendRequest(`${server.url}/v1/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+    });
+    outgoing.on("error", () => {});
+    outgoing.write(linesOf([TEMPLATE, { input: "x" }]));
+    await started.promise;
+    outgoing.destroy();
+    await ended.promise;
+  });
+
+  it("ends when the gateway stops, after what is in flight", async () => {
+    let isLeaving = false;
+    const { app } = createTestApp({ generate: echo, isLeaving: () => isLeaving });
+    await using server = await listen(app);
+    const outgoing = sendRequest(`${server.url}/v1/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+    });
+    outgoing.on("error", () => {});
+    outgoing.write(linesOf([TEMPLATE, { id: "a", input: "x" }]));
+    const [incoming] = await once(outgoing, "response");
+    let text = "";
+    for await (const piece of incoming) {
+      text += String(piece);
+      if (text.includes('"a"')) isLeaving = true;
+    }
+    expect(text.trimEnd().split("\n").at(-1)).toContain('"stopping"');
+    outgoing.destroy();
+  });
+});
