@@ -5,7 +5,6 @@ import type { Answer, Result } from "../../what-if/answer.ts";
 import type { LoggedRequest, Setting } from "../../what-if/log.ts";
 import type { WhatIf, WhatIfPercentiles, WhatIfResult, WhatIfSetting } from "../../what-if/wire.ts";
 import type { HttpEnv } from "../context.ts";
-import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
 import { whatIfSchema } from "../openapi/operations/what-if.ts";
 
@@ -35,7 +34,8 @@ export function askWhatIf(ask: AskWhatIf | undefined): Handler<HttpEnv> {
   return async (c) => {
     const wire = parseWire(whatIfSchema, await readJson(c));
     if (ask === undefined) {
-      throw new HttpError(501, "No requests are kept to learn from. Set `recentRequests` to more than 0.", "not_kept");
+      const message = "No requests are kept to learn from. Set `recentRequests` to more than 0.";
+      throw new InvalidRequestError(message, null, "not_kept");
     }
     const found = await ask(changesOf(wire), c.req.raw.signal);
     if (found.type === "unknown_model") {

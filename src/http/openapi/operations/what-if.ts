@@ -103,6 +103,6 @@ export const whatIf: Operation = {
       },
     },
   },
-  errors: [400, 403, 413, 415, 500, 501, 503],
+  errors: [400, 403, 413, 415, 500, 503],
   access: "admin",
 };
