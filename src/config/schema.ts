@@ -397,6 +397,10 @@ export const configSchema = z.strictObject({
     .describe(
       "host name that clients may use for a gateway without keys, besides its own address, or * for any; may be repeated",
     ),
+  pages: z
+    .boolean()
+    .default(true)
+    .describe("serve pages for browsers at /; what they show needs the same keys as the API"),
   resumeGraceMs: z
     .int()
     .min(0)

@@ -10,6 +10,7 @@ export type EngineSet = Pick<
   | "text"
   | "heldTokens"
   | "steps"
+  | "slots"
   | "generate"
   | "onStateChange"
   | "start"

@@ -5,6 +5,7 @@ import type { Listener } from "../generation/watch.ts";
 import { createApp } from "../http/app.ts";
 import { requestAs } from "../http/arrival.ts";
 import type { HttpEnv } from "../http/context.ts";
+import { openPages } from "../http/pages.ts";
 import type { Reload } from "../http/reload.ts";
 import { type Kept, standInFront } from "../http/repeats/lane.ts";
 import { createBackgroundRuns } from "../http/responses/background.ts";
@@ -14,6 +15,7 @@ import { outputLifeOf } from "../protocols/batches/batch.ts";
 import { createDepartures } from "./departures.ts";
 import { composeLayers, type Layers } from "./layers.ts";
 import { createLife, type Life } from "./life.ts";
+import { openLive } from "./live.ts";
 import type { GatewayOptions } from "./options.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { createReload } from "./reload.ts";
@@ -34,8 +36,8 @@ export type Gateway = {
   start(): Promise<void>;
   /** `GET /ready` is 503 from now on, and nothing else changes. */
   leave(): void;
-  /** Stops the batches at once; the next gateway goes on with them. */
-  leaveBatches(): Promise<void>;
+  /** Ends at once what no client waits for: batches, with which the next gateway goes on, and what operators follow. */
+  leaveAsides(): Promise<void>;
   /** Nobody can come back to a stream from now on, so work without a reader ends. */
   leaveStreams(): void;
   /** Resolves when no background work is left. */
@@ -69,10 +71,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const runs = createBackgroundRuns();
   const streams = createStreamsDoor(config);
   const departures = createDepartures();
+  const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control });
   const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
     requestAs(app, { keyId, priority: "batch", restUntilMs }),
   );
-  const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp });
+  const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp, live });
   const reload = openReload(options, { ...parts, ...layers, departures, life });
   const { noteAnswer, traceOf, writeMetrics, requests } = parts.observers;
   const app = createApp({
@@ -83,6 +86,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...(parts.cache.control && { cache: parts.cache.control }),
     gatewayId: parts.gatewayId,
     isLeaving: life.isLeaving,
+    live,
+    ...(config.pages && { pages: openPages() }),
     ...{ noteAnswer, traceOf, requests, ...(writeMetrics && { writeMetrics }) },
     ...(requests && { whatIf: createWhatIf({ requests, models, config: () => parts.settings.current }) }),
     logger,
@@ -93,7 +98,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...{
       start: life.start,
       leave: life.leave,
-      leaveBatches: batches.stop,
+      async leaveAsides() {
+        live.close();
+        await batches.stop();
+      },
       leaveStreams: streams.leave,
       stop: life.stop,
     },

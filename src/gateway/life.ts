@@ -3,6 +3,7 @@ import type { BackgroundRuns } from "../http/responses/background.ts";
 import type { StreamsDoor } from "../http/streams/door.ts";
 import type { Departures } from "./departures.ts";
 import type { Layers } from "./layers.ts";
+import type { GatewayLive } from "./live.ts";
 import type { Parts } from "./parts.ts";
 import type { WarmPresets } from "./warm-presets.ts";
 
@@ -29,6 +30,7 @@ export type LifeParts = Pick<
     readonly streams: StreamsDoor;
     readonly batches: Batches;
     readonly warmUp: WarmPresets;
+    readonly live: Pick<GatewayLive, "close">;
   };
 
 export function createLife(parts: LifeParts): Life {
@@ -38,6 +40,7 @@ export function createLife(parts: LifeParts): Life {
   let starting = Promise.resolve();
 
   async function stop(): Promise<void> {
+    parts.live.close();
     warmUp.stop();
     shadow?.stop();
     await batches.stop();

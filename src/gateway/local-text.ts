@@ -14,7 +14,20 @@ import { queueOptionsOf } from "./queue-options.ts";
 
 /** The part of a local backend that writes text. */
 export type TextAnswers = Required<
-  Pick<Backend, "generate" | "measure" | "price" | "settle" | "text" | "workload" | "occupancy" | "steps" | "predictMs">
+  Pick<
+    Backend,
+    | "generate"
+    | "measure"
+    | "price"
+    | "settle"
+    | "text"
+    | "workload"
+    | "occupancy"
+    | "queued"
+    | "slots"
+    | "steps"
+    | "predictMs"
+  >
 > & {
   /** Resolves once no client's request is in progress. */
   readonly idle: () => Promise<void>;
@@ -35,7 +48,7 @@ export async function answerText(
     callTools({ loadTemplate: () => chatTemplate(model, engines), countTokens }),
     holdToFormat(),
   ];
-  const { gate, turns, counts, returns, workload, predictMs, idle } = await openQueue(engines, load, config);
+  const { gate, turns, counts, list, returns, workload, predictMs, idle } = await openQueue(engines, load, config);
   return {
     generate: compose([dropImages, gate, ...layers, turns], engines.generate),
     measure: compose([dropImages, ...layers], measurePrompts(engines.text)),
@@ -52,6 +65,8 @@ export async function answerText(
         ...(info && { kv: { heldTokens, roomTokens: info.slots * all.length * info.contextTokens } }),
       };
     },
+    queued: list,
+    slots: engines.slots,
     predictMs,
     idle,
   };

@@ -2,6 +2,7 @@ import { systemClock } from "../clock.ts";
 import { upstreamModels } from "../config/upstreams.ts";
 import type { LiveAccess } from "../keys/access.ts";
 import { createLoadControl, type LoadControl } from "../queue/load-control.ts";
+import type { Memory } from "../residence/memory.ts";
 import { createModelDirectory, type ModelDirectory } from "../routing/directory.ts";
 import { createHomes, type HomesOptions } from "../routing/homes.ts";
 import type { ModelLibrary } from "../routing/library.ts";
@@ -18,6 +19,8 @@ import type { Upstreams } from "./upstreams.ts";
 /** The models that the gateway serves, on this machine and on others, and the names that lead to them. */
 export type ServedModels = {
   readonly load: LoadControl;
+  /** What all of them may take together on this machine. */
+  readonly memory: Memory;
   readonly locals: LocalModels;
   readonly directory: ModelDirectory;
   readonly library: ModelLibrary;
@@ -100,7 +103,7 @@ export async function openModels(options: ServedModelsOptions): Promise<ServedMo
     forget: (id) => forgetPrefixes(config, id),
   });
   return {
-    ...{ load, locals, directory, library },
+    ...{ load, memory: engines.memory, locals, directory, library },
     upstreams: () => upstreams,
     async openUpstreams(isNeeded) {
       if (isNeeded) upstreams ??= await openUpstreams({ ...settings.current, upstreams: [] });

@@ -20,6 +20,8 @@ import type { GatewayOptions, LiveSettings } from "./options.ts";
 export type Parts = ServedModels & {
   readonly settings: LiveSettings;
   readonly gatewayId: string;
+  /** Sluice's own. */
+  readonly version: string;
   readonly presets: LivePresets;
   readonly redis: Link | undefined;
   readonly state: State;
@@ -77,7 +79,21 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
   observers = await openObservers({ config, watch, directory, version, logger });
   return {
     ...models,
-    ...{ settings, gatewayId, presets, redis, state, files, access, cache, watch, observers, routed, embedRouted },
+    ...{
+      settings,
+      gatewayId,
+      version,
+      presets,
+      redis,
+      state,
+      files,
+      access,
+      cache,
+      watch,
+      observers,
+      routed,
+      embedRouted,
+    },
   };
 }
 

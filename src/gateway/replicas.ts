@@ -58,6 +58,8 @@ export function joinReplicas(all: EngineSet["all"]): EngineSet {
     get steps() {
       return sumSteps(all.flatMap(({ steps }) => steps ?? []));
     },
+    slots: async () =>
+      (await Promise.all(all.map(({ slots }) => slots()))).flat().map((slot, index) => ({ ...slot, index })),
     generate: (request) => (all[request.terms?.place ?? 0] ?? first).generate(request),
     onStateChange(listener) {
       let known = stateOf();

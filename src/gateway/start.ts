@@ -52,7 +52,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       if (delayMs > 0) await setTimeout(delayMs);
       const closed = drain();
       gateway.leaveStreams();
-      await gateway.leaveBatches();
+      await gateway.leaveAsides();
       await settledWithin(
         closed.then(() => gateway.settled()),
         graceMs,

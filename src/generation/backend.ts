@@ -6,6 +6,7 @@ import type { ModelText } from "./model.ts";
 import type { GenerationRequest } from "./request.ts";
 import type { StepCounts } from "./step-counts.ts";
 import type { WireProtocol } from "./verbatim.ts";
+import type { QueuedView, SlotView } from "./view.ts";
 
 /**
  * `unloaded`: uses no memory; `load` makes it ready. `loading`: is being made ready. `restarting`: has failed and restarts by itself.
@@ -106,6 +107,9 @@ export type Residence = {
   readonly isPinned?: boolean;
 };
 
+/** `closed` lets all requests through, `open` none, `trying` one at a time. */
+export type BreakerView = { readonly state: "closed" | "open" | "trying"; readonly retryAfterMs: number };
+
 /** The processes of a model that has several, each of which could answer alone. */
 export type Replicas = {
   readonly states: () => readonly BackendState[];
@@ -123,6 +127,8 @@ type UpstreamPlace = {
   readonly gatewayId: () => string | undefined;
   /** Whether requests that must stay local may go there, as the operator says. */
   readonly isLocal: boolean;
+  /** What keeps requests away while it fails, and for how long, in ms; absent if nothing does. */
+  readonly breaker?: () => BreakerView;
 };
 
 /**
@@ -151,6 +157,10 @@ export type Backend = {
   readonly workload: () => Workload | undefined;
   /** Absent if nothing is counted here, such as for a route. */
   readonly occupancy?: () => Occupancy;
+  /** The requests in its queue and past it, the next turn first, at most `most` of them. Absent without a queue. */
+  readonly queued?: (most: number) => readonly QueuedView[];
+  /** Its slots, as they are between two steps; none unless it is ready. Absent where another server has them. */
+  readonly slots?: () => Promise<readonly SlotView[]>;
   /** What the steps of its engine on this machine were; undefined before the first, and if they are not counted. */
   readonly steps?: () => StepCounts | undefined;
   /** The expected time to the first token of this request, in ms. Absent if nothing is more precise than `workload`. */

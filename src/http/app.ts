@@ -25,10 +25,12 @@ import { limitBody } from "./middleware/body-limit.ts";
 import { assertForm, assertJson, assertLines } from "./middleware/json-posts.ts";
 import { passThrough } from "./middleware/pass.ts";
 import { readObjectives } from "./objectives.ts";
+import type { Pages } from "./pages.ts";
 import { presetOpener } from "./preset.ts";
 import type { Reload } from "./reload.ts";
 import { type BackgroundRuns, createBackgroundRuns } from "./responses/background.ts";
 import { elsewhere } from "./routes/elsewhere.ts";
+import type { LiveFeed } from "./routes/live.ts";
 import type { RecentRequests } from "./routes/requests.ts";
 import { unknownUrl, wrongMethod } from "./routes/unknown.ts";
 import { assertAdmin } from "./routes/usage.ts";
@@ -98,6 +100,10 @@ export type AppDeps = {
   readonly gatewayId?: string;
   /** Whether the gateway is about to stop; never if absent. */
   readonly isLeaving?: () => boolean;
+  /** What people look at; none if absent. */
+  readonly pages?: Pages;
+  /** Tells what is live; nothing if absent. */
+  readonly live?: LiveFeed;
   /** Writes the metrics; none if absent. */
   readonly writeMetrics?: () => string;
   /** The last requests; none are kept if absent. */
@@ -147,7 +153,8 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const { presets = fixedPresets([]) } = deps;
   const files = deps.files ?? openFiles({ state, ...UNSHARED_FILES, now }).open;
   const openPreset = presetOpener(presets, models);
-  const app = new Hono<HttpEnv>({ getPath: (request) => canonicalPath(getPath(request)) });
+  const { pages } = deps;
+  const app = new Hono<HttpEnv>({ getPath: (request) => pages?.pathOf(request) ?? canonicalPath(getPath(request)) });
   const onError = errorHandler(logger);
   const objectives = readObjectives(settings.objectives ?? []);
   const occupancyOf = (model: string) => models.find(model)?.occupancy?.();
@@ -175,6 +182,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     ...{ generate, embed, models, presets, openPreset, state, runs, streams, access, cache, warmUp, logger, now },
     ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,
+    live: deps.live,
     reload: deps.reload,
     requests: deps.requests,
     whatIf: deps.whatIf,
@@ -194,7 +202,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const everywhereElse = pass(true);
   app.notFound(async (c) => {
     await everywhereElse(c, async () => {
-      c.res = elsewhere(c);
+      c.res = await elsewhere(c, pages);
     });
     return c.res;
   });

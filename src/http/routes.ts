@@ -18,6 +18,7 @@ import * as embedding from "./openapi/operations/embeddings.ts";
 import * as file from "./openapi/operations/files.ts";
 import * as itemStream from "./openapi/operations/item-stream.ts";
 import * as key from "./openapi/operations/keys.ts";
+import { showLive as showLiveOperation } from "./openapi/operations/live.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as messageBatch from "./openapi/operations/message-batches.ts";
 import * as message from "./openapi/operations/messages.ts";
@@ -56,6 +57,7 @@ import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
 import { type StreamDeps, streamItems } from "./routes/items.ts";
 import { createKey, deleteKey, listKeys } from "./routes/keys.ts";
+import { type LiveFeed, showLive } from "./routes/live.ts";
 import {
   infill,
   listLoraAdapters,
@@ -117,6 +119,7 @@ export type RouteDeps = StoredDeps & {
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
   readonly reload: Reload | undefined;
+  readonly live: LiveFeed | undefined;
   /** The last requests; undefined if none are kept. */
   readonly requests: RecentRequests | undefined;
   /** Simulates other settings; undefined if no requests are kept. */
@@ -236,6 +239,7 @@ export const routes: readonly Route[] = [
   { ...whatIf, answer: ({ whatIf: ask }) => askWhatIf(ask) },
   { ...admin.explainRoutes, answer: ({ models }) => explainRoutes(models) },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
+  { ...showLiveOperation, answer: ({ live }) => showLive(live) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ready },
   { ...service.metrics, answer: ({ writeMetrics }) => showMetrics(writeMetrics) },

@@ -72,7 +72,7 @@ export type QueueLayers = {
   readonly predictMs: (request: GenerationRequest) => number;
   /** Resolves once no client's request is in progress. */
   readonly idle: () => Promise<void>;
-} & Pick<ModelQueue, "look" | "refuseWaiting">;
+} & Pick<ModelQueue, "look" | "refuseWaiting" | "list">;
 
 /** The same for a model that makes vectors or scores. */
 type EmbeddingLayers = {
@@ -171,6 +171,7 @@ export function createLoadControl(options: LoadControlOptions): LoadControl {
       gate: guard(admission, superseding, presence),
       returns: () => ({ ...admission.returns }),
       look: queue.look,
+      list: queue.list,
       refuseWaiting: queue.refuseWaiting,
       turns: takeTurns({ queue, clock, price }),
       counts: () => queue.counts,

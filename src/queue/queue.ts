@@ -2,9 +2,11 @@ import type { Clock } from "../clock.ts";
 import { createFairQueue } from "../fairness/fair-queue.ts";
 import type { PromptPrice } from "../generation/model.ts";
 import type { Priority } from "../generation/terms.ts";
+import type { QueuedView } from "../generation/view.ts";
 import { createAsides } from "./asides.ts";
 import { createHeldSlots } from "./held-slots.ts";
 import { createLimiter } from "./limiter.ts";
+import { listTasks } from "./list.ts";
 import { createPricing, createRunMeter, type Demand } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRefining } from "./refine.ts";
@@ -27,6 +29,8 @@ export type ModelQueue = {
   readonly isIdle: boolean;
   /** Looks whether the model is still away: to be called when that may have changed. */
   look(): void;
+  /** The requests that wait and run, the next turn first, at most `most` of them. */
+  list(most: number): readonly QueuedView[];
   /** Refuses all requests that wait: the model can't be loaded for them. */
   refuseWaiting(error: Error): void;
   readonly counts: QueueCounts;
@@ -89,6 +93,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   const { clock, minSlots, targetItlMs, isReady = () => true, absence = PRESENT, doRest = false } = options;
   const pricing = createPricing(options.contextTokens);
   const queue = createFairQueue<Task>();
+  /** All that have come and not left. */
+  const present = new Set<Task>();
   const waits = createWaits(clock);
   const limiter = createLimiter({
     min: Math.min(minSlots, options.slots),
@@ -167,6 +173,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const isAwaited = job.priority !== "batch";
     task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, { cost, most, isAwaited });
     task.meter ??= createRunMeter(pricing, job, nowMs, isReady());
+    task.turnMs ??= nowMs;
     task.spokeMs = undefined;
     task.state = "running";
     asides.remove(task);
@@ -236,6 +243,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const { state, entry, lease, meter } = task;
     if (state === "left") return;
     task.state = "left";
+    present.delete(task);
     if (lease !== undefined && meter !== undefined && entry !== undefined) {
       const load = Math.max(1, slots.awake);
       hasRested(task);
@@ -256,15 +264,17 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     return entry === undefined ? { entries: 0, work: 0 } : queue.ahead(entry);
   }
 
-  function tell(task: Task): void {
+  function outlook(task: Task): { readonly position: number; readonly etaMs: number } {
     const { entries, work } = ahead(task);
     const { prefillMs, slotMs } = pricing.expect(task.job, limiter.limit);
-    task.job.onWait?.({
-      type: "waiting",
-      position: entries + 1,
-      etaMs: Math.round(absence.readyInMs() + waitMs(task.job, work, slotMs) + prefillMs),
-      ...(absence.isAway() && { isLoading: true }),
-    });
+    const etaMs = Math.round(absence.readyInMs() + waitMs(task.job, work, slotMs) + prefillMs);
+    return { position: entries + 1, etaMs };
+  }
+
+  function tell(task: Task): void {
+    const { position, etaMs } = outlook(task);
+    task.promisedMs ??= etaMs;
+    task.job.onWait?.({ type: "waiting", position, etaMs, ...(absence.isAway() && { isLoading: true }) });
   }
 
   function knownOf({ size }: Demand, heldShare: number): PromptPrice {
@@ -304,6 +314,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     });
     const entry = queue.push(job, task, pricing.expect(job, limiter.limit).slotMs);
     task.entry = entry;
+    present.add(task);
     serve();
     if (task.lease === undefined) {
       const { entries, work } = ahead(task);
@@ -383,6 +394,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
       if (!absence.isAway()) serve();
       else if (waitingCount() > 0) absence.call();
     },
+    list: (most) => listTasks(present, { most, nowMs: clock.now(), outlook }),
     refuseWaiting(error) {
       // Those that are aside have begun: the engine tells them.
       for (let { head } = queue; head !== undefined; { head } = queue) {

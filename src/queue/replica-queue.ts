@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { QueuedView } from "../generation/view.ts";
 import type { HeldPrompts } from "./held-prompts.ts";
 import { choosePlace, NEAR_MS } from "./place.ts";
 import type { Piece } from "./prompt-pieces.ts";
@@ -255,6 +256,12 @@ export function createReplicaQueue(clock: Clock, replicas: readonly Replica[]): 
     },
     refuseAt(index, error) {
       for (const visit of [...(visits[index] ?? [])]) turnAway(visit, error);
+    },
+    list(most) {
+      const all = replicas.flatMap(({ queue }) => queue.list(most));
+      const isWaiting = ({ state }: QueuedView) => state === "waiting";
+      const waiting = all.filter(isWaiting).sort((one, other) => (one.position ?? 0) - (other.position ?? 0));
+      return [...waiting, ...all.filter((each) => !isWaiting(each))].slice(0, most);
     },
     get counts() {
       return replicas.map(({ queue }) => queue.counts).reduce(added);

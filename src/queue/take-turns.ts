@@ -57,6 +57,7 @@ export function takeTurns({ queue, clock, price }: TakeTurnsOptions): Layer {
       }
       signal.addEventListener("abort", onAbort, { once: true });
       handle = queue.arrive({
+        id: request.id,
         ...{ tenant: sharerOf(terms), priority: terms.priority, maxWaitMs: terms.maxWaitMs, onWait: request.observe },
         isFirst: terms.isReturning,
         isWarmUp: terms.isWarmUp,

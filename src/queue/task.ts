@@ -9,6 +9,8 @@ import type { Waiting } from "./waits.ts";
 
 /** A request that waits for its turn. */
 export type Job = Demand & {
+  /** Of the request; absent for what nobody looks at. */
+  readonly id?: string | undefined;
   readonly priority: Priority;
   /** The longest wait for its turn; undefined means no limit. */
   readonly maxWaitMs?: number | undefined;
@@ -61,6 +63,10 @@ export type Task = {
   /** On arrival: its position, and its estimated wait; 0 if it began at once. */
   position: number;
   reckonedMs: number;
+  /** The time to its first token that it was promised then; undefined if it began at once. */
+  promisedMs: number | undefined;
+  /** When its first turn came. */
+  turnMs: number | undefined;
   /** Choices that have not ended. */
   choices: number;
   /** From its first turn on. */
@@ -87,6 +93,7 @@ export function createTask(of: Pick<Task, "job" | "arrivedMs" | "waiting">): Tas
     ...of,
     ...{ state: "waiting", choices: of.job.choices, position: 0, reckonedMs: 0, backMs: 0, hasYielded: false },
     ...{ entry: undefined, meter: undefined, lease: undefined, hold: undefined, spokeMs: undefined },
+    ...{ promisedMs: undefined, turnMs: undefined },
     ...{ earlierMs: 0, earlierCost: 0, earlierSpokenMs: 0 },
   };
 }

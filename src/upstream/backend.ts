@@ -37,7 +37,12 @@ export type UpstreamBackendOptions = {
   /** What the upstream's list says of the model now. */
   readonly listed: () => ListedModel | undefined;
   /** The layers of the queue in front of the server. */
-  readonly queue: { readonly gate: Layer; readonly turns: Layer; readonly workload: () => Workload };
+  readonly queue: {
+    readonly gate: Layer;
+    readonly turns: Layer;
+    readonly workload: () => Workload;
+    readonly list: NonNullable<Backend["queued"]>;
+  };
   readonly createdUnixSeconds: number;
   readonly costOf: CostOf;
 };
@@ -78,7 +83,14 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
     createdUnixSeconds,
     costOf,
     ownedBy: settings.name,
-    upstream: { name: settings.name, kind: settings.kind, gatewayId: server.gatewayId, isLocal: settings.local },
+    upstream: {
+      name: settings.name,
+      kind: settings.kind,
+      gatewayId: server.gatewayId,
+      isLocal: settings.local,
+      breaker: server.breaker,
+    },
+    queued: queue.list,
     can,
     state: server.state,
     onStateChange: server.onStateChange,

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { UpstreamSettings } from "../config/upstreams.ts";
-import type { BackendState } from "../generation/backend.ts";
+import type { BackendState, BreakerView } from "../generation/backend.ts";
 import { UpstreamError } from "../generation/errors.ts";
 import type { Observe, TryOutcome } from "../generation/news.ts";
 import { placeBelow, type TraceContext } from "../generation/trace.ts";
@@ -29,6 +29,7 @@ export type UpstreamServer = {
   readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
   /** The id of the gateway that it is, if it is one and has told. */
   readonly gatewayId: () => string | undefined;
+  readonly breaker: () => BreakerView;
   /** How long it asked to be left alone, in ms from now; 0 where it did not. */
   readonly restMs: () => number;
   /**
@@ -320,6 +321,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     },
     gatewayId: () => peerId,
     restMs: () => Math.max(0, restUntilMs - clock.now()),
+    breaker: () => ({ state: breaker.state(), retryAfterMs: breaker.retryAfterMs() }),
     ask,
     noteBroken(error) {
       if (isUnwell(error)) breaker.begin()?.failed();

@@ -15,8 +15,10 @@ import { type AppDeps, type AppSettings, createApp } from "../../src/http/app.ts
 import type { ConnectionLimits } from "../../src/http/connections.ts";
 import type { HttpEnv } from "../../src/http/context.ts";
 import { CutThrough } from "../../src/http/cut-through.ts";
+import type { Pages } from "../../src/http/pages.ts";
 import type { Reload } from "../../src/http/reload.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
+import type { LiveFeed } from "../../src/http/routes/live.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
 import type { StreamsDoor } from "../../src/http/streams/door.ts";
 import type { Access } from "../../src/keys/access.ts";
@@ -84,6 +86,8 @@ export type TestAppOptions = {
   readonly whatIf?: AppDeps["whatIf"];
   /** "none" for a gateway that can't be reloaded. */
   readonly reload?: Reload | "none";
+  readonly pages?: Pages;
+  readonly live?: LiveFeed;
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -134,6 +138,8 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
     ...{ requests: options.requests, whatIf: options.whatIf },
     ...(options.isLeaving !== undefined && { isLeaving: options.isLeaving }),
+    ...(options.pages !== undefined && { pages: options.pages }),
+    ...(options.live !== undefined && { live: options.live }),
     writeMetrics: () => "# HELP things Things\n# TYPE things gauge\nthings 1\n",
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
     logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),

@@ -93,6 +93,8 @@ export type HostMessage =
   | { readonly type: "load"; readonly options: EngineOptions }
   | { readonly type: "submit"; readonly sequence: SequenceRequest }
   | { readonly type: "cancel"; readonly id: number }
+  /** Asks for the state of the slots. */
+  | { readonly type: "look" }
   /** Ids of queries are independent of ids of sequences. */
   | { readonly type: "query"; readonly id: number; readonly query: TextQuery };
 
@@ -239,6 +241,24 @@ export type QueryResult = MessageOf<typeof result>;
 
 const queryResult = z.object({ type: z.literal("result"), id: count, result });
 
+const slot = z.object({
+  /** Tokens in the KV cache. */
+  heldTokens: count,
+  /** Absent if no sequence has the slot. */
+  sequence: z
+    .object({
+      id: count,
+      /** Evaluated before the first token is sampled. */
+      promptTokens: count,
+      cachedTokens: count,
+      generatedTokens: count,
+    })
+    .exactOptional(),
+});
+
+/** What a slot holds, between two native calls. */
+export type SlotReport = MessageOf<typeof slot>;
+
 const workerMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loaded"), info }),
   loadFailed,
@@ -246,6 +266,8 @@ const workerMessage = z.discriminatedUnion("type", [
   /** One for each step, with the news of every sequence. */
   z.object({ type: z.literal("step"), updates: z.array(update) }),
   queryResult,
+  /** The answer to `look`: all slots in their order. */
+  z.object({ type: z.literal("slots"), slots: z.array(slot) }),
   stepsMessage,
   heartbeat,
   logged,

@@ -26,6 +26,8 @@ type Dispatcher = {
   workerLost(hadQueries: boolean): void;
   handle(message: Extract<WorkerMessage, { type: "step" | "rejected" }>): void;
   failAll(error: Error): void;
+  /** The sequence of a submission, unless it has left. */
+  find(submission: number): Sequence | undefined;
   readonly counts: { readonly requests: number; readonly submissions: number };
   readonly heldTokens: number;
 };
@@ -228,6 +230,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       send = undefined;
       for (const inFlight of [...table.requests]) fail(inFlight, error);
     },
+    find: table.find,
     get heldTokens() {
       return table.heldTokens;
     },

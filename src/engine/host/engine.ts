@@ -4,6 +4,7 @@ import type { ModelText } from "../../generation/model.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { StepCounts } from "../../generation/step-counts.ts";
 import { OWN_TERMS } from "../../generation/terms.ts";
+import type { SlotView } from "../../generation/view.ts";
 import {
   type EngineInfo,
   type EngineOptions,
@@ -18,6 +19,7 @@ import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living, type Room } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
+import { createSlotLook } from "./slot-look.ts";
 import { createStepTotals } from "./step-totals.ts";
 import { createTextQueries } from "./text-queries.ts";
 import { createVocabulary } from "./vocabulary.ts";
@@ -42,6 +44,8 @@ export type Engine = Living<EngineInfo> & {
   readonly counts: { readonly requests: number; readonly submissions: number };
   /** The tokens of running sequences, prompts included. */
   readonly heldTokens: number;
+  /** What its slots hold; empty while no model is loaded. */
+  readonly slots: () => Promise<readonly SlotView[]>;
   /** What its steps were since the gateway has started, up to half a second ago; undefined if they are not counted. */
   readonly steps: StepCounts | undefined;
 };
@@ -59,7 +63,7 @@ type CreateEngineOptions = {
   readonly isKept?: () => boolean;
 };
 
-type News = Extract<WorkerMessage, { readonly type: "step" | "steps" | "rejected" | "result" }>;
+type News = Extract<WorkerMessage, { readonly type: "step" | "steps" | "rejected" | "result" | "slots" }>;
 
 /**
  * Creates an engine. Its process starts with `start`, `load` or the first request. If the process dies or hangs, it is replaced, and
@@ -76,6 +80,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const clock = guardClock(given.clock ?? systemClock, guard);
   const policy = { ...DEFAULT_POLICY, ...given.policy };
   const dispatcher = createDispatcher({ policy, logger });
+  const slotLook = createSlotLook(dispatcher.find);
   const openVocabulary = () =>
     createVocabulary({
       options: { modelPath: options.modelPath, gpu: options.gpu },
@@ -116,6 +121,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       onReady(send) {
         dispatcher.workerReady(send);
         queries.workerReady(send);
+        slotLook.workerReady(send);
       },
       onHold() {
         dispatcher.hold();
@@ -123,6 +129,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
       },
       onNews(message) {
         if (message.type === "steps") return stepTotals.add(message.steps);
+        if (message.type === "slots") return slotLook.handle(message.slots);
         if (message.type === "result") queries.handle(message);
         else dispatcher.handle(message);
         life.look();
@@ -130,10 +137,12 @@ export function createEngine(given: CreateEngineOptions): Engine {
       onLost() {
         dispatcher.workerLost(queries.submitted > 0);
         queries.workerLost();
+        slotLook.workerLost();
       },
       onFailed(error) {
         dispatcher.failAll(error);
         queries.failAll(error);
+        slotLook.workerLost();
       },
     },
   });
@@ -245,6 +254,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
     get heldTokens() {
       return dispatcher.heldTokens;
     },
+    slots: slotLook.ask,
     get steps() {
       return stepTotals.total();
     },

@@ -202,7 +202,11 @@ async function serve(options: EngineOptions): Promise<void> {
       if (rejection !== undefined) send({ type: "rejected", id: message.sequence.id, rejection });
     } else if (message.type === "query") {
       send({ type: "result", id: message.id, result: runQuery(message.query, context) });
-    } else if (message.type === "cancel") scheduler.cancel(message.id);
+    } else if (message.type === "cancel") {
+      scheduler.cancel(message.id);
+    } else if (message.type === "look") {
+      send({ type: "slots", slots: scheduler.slots });
+    }
   });
   beat(scheduler, () => tellSteps(stepMeter));
   send({ type: "loaded", info: model.info });

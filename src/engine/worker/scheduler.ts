@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "../../clock.ts";
-import type { SequenceRequest, SequenceUpdate } from "../contract/messages.ts";
+import type { SequenceRequest, SequenceUpdate, SlotReport } from "../contract/messages.ts";
 import type { Batcher, Tokenizer } from "../contract/native.ts";
 import { type Alarm, createAlarm } from "./alarm.ts";
 import type { Drafter } from "./drafts/drafter.ts";
@@ -99,6 +99,19 @@ export class Scheduler {
       running: this.#running.size,
       slotTokens: this.#keeper.slots.map((slot) => slot.tokens.length),
     };
+  }
+
+  /** What each slot holds, and for whom. */
+  get slots(): SlotReport[] {
+    const bySlot = new Map(Array.from(this.#running.values(), (sequence) => [sequence.slot, sequence]));
+    return this.#keeper.slots.map((slot) => {
+      const sequence = bySlot.get(slot);
+      if (sequence === undefined) return { heldTokens: slot.tokens.length };
+      const { request, prefill, cachedTokens, output } = sequence;
+      const { id } = request;
+      const numbers = { promptTokens: prefill.length, cachedTokens, generatedTokens: output.length };
+      return { heldTokens: slot.tokens.length, sequence: { id, ...numbers } };
+    });
   }
 
   /** How many of a prompt's first tokens are in the KV cache or the prefix store. */

@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Embed } from "../../../src/generation/embedding.ts";
 import type { Operation } from "../../../src/http/openapi/operation.ts";
+import type { LiveFeed } from "../../../src/http/routes/live.ts";
 import { routes as operations } from "../../../src/http/routes.ts";
 import { createAccess } from "../../../src/keys/access.ts";
 import { policySchema } from "../../../src/keys/key.ts";
 import { issueKey } from "../../../src/keys/manage.ts";
+import { createTestLive } from "../../live/support.ts";
 import { openState } from "../../store/support.ts";
 import { admitted, finished, openBook, started, text } from "../../telemetry/requests/play.ts";
 import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
@@ -34,6 +36,19 @@ const generate = script(async function* (request) {
   yield* answerWith(["Hello"]);
 });
 
+/** Shows a second of what is live, and ends. */
+function createBriefLive(): LiveFeed {
+  const { clock, live } = createTestLive();
+  return {
+    async watch(viewer) {
+      const seen = live.watch(viewer);
+      clock.advance(1_000);
+      live.close();
+      return seen;
+    },
+  };
+}
+
 /** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
 async function createFilledApp() {
   const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
@@ -49,6 +64,7 @@ async function createFilledApp() {
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
     library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
+    live: createBriefLive(),
   });
   const create = async (path: string, body: unknown) =>
     identified.parse(await (await app.request(path, jsonInit(body))).json()).id;

@@ -1,0 +1,17 @@
+import type { ComponentType } from "preact";
+import { PAGE_PATHS, type PagePath } from "../src/http/page-paths.ts";
+
+/** A page: what its link says, and how its code is loaded. */
+type Page = {
+  readonly title: string;
+  readonly load: () => Promise<{ readonly default: ComponentType }>;
+};
+
+const PAGES: Readonly<Record<PagePath, Page>> = {
+  "/": { title: "Now", load: () => import("./now/page.tsx") },
+};
+
+export type PageRoute = Page & { readonly path: PagePath };
+
+/** All pages, in the order of the navigation. */
+export const ROUTES: readonly PageRoute[] = PAGE_PATHS.map((path) => ({ path, ...PAGES[path] }));

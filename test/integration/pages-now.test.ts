@@ -1,0 +1,147 @@
+import { describe, expect, inject, it } from "vitest";
+import { browserOfTests, expectAccessible, expectNoSidewaysScroll } from "../fixtures/browser.ts";
+import { throughCut } from "../fixtures/cut.ts";
+import { events, post } from "./client.ts";
+
+const look = browserOfTests();
+const url = (path = "/") => inject("gatewayUrl") + path;
+
+/** So long a reader waits for a page before it is slow. */
+const USABLE_MS = 1_000;
+
+/** Asks for long answers, one more than there are slots, until the scope ends. */
+async function underLoad() {
+  const left = new AbortController();
+  const asked = Array.from({ length: inject("gatewaySlots") + 1 }, (_, index) =>
+    post(
+      {
+        ...{ stream: true, max_tokens: 400, ignore_eos: true, temperature: 1, seed: index },
+        messages: [{ role: "user", content: `Tell a long story about the number ${index}.` }],
+      },
+      { signal: left.signal },
+    ).catch(() => undefined),
+  );
+  const [first] = await Promise.all(asked.slice(0, 1));
+  // The first answer has begun.
+  if (first !== undefined) await events(first).next();
+  return {
+    async [Symbol.asyncDispose]() {
+      left.abort();
+      await Promise.all(asked);
+    },
+  };
+}
+
+describe("the page Now", () => {
+  it("shows what the gateway does while it does it", async () => {
+    await using seen = await look(url());
+    const { page, faults } = seen;
+    await page.getByText("live, up").waitFor();
+    await page.getByText("Nobody waits.").waitFor();
+    {
+      await using _ = await underLoad();
+      const slots = page.getByRole("table", { name: "Slots" });
+      await slots
+        .getByText(/^…/)
+        .nth(inject("gatewaySlots") - 1)
+        .waitFor();
+      const waiting = page.getByRole("table", { name: "Requests that wait" });
+      await waiting.getByText("local").waitFor();
+      await page.getByRole("img", { name: /^Time to the first token/ }).waitFor();
+      await expect
+        .poll(() => page.locator(".figure", { hasText: "Running" }).locator("dd").textContent())
+        .toMatch(/^4/);
+    }
+    await page.getByText("Nobody waits.").waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it("is usable within a second", async () => {
+    await using seen = await look("about:blank");
+    const { page } = seen;
+    const startedMs = performance.now();
+    await page.goto(url());
+    await page.getByRole("heading", { name: "Now", level: 1 }).waitFor();
+    expect(performance.now() - startedMs).toBeLessThan(USABLE_MS);
+    // The first snapshot comes a second after the page has asked.
+    await page.getByText("live, up").waitFor({ timeout: 2 * USABLE_MS });
+  });
+
+  it("loads less than 150 KB", async () => {
+    await using seen = await look("about:blank");
+    const { page } = seen;
+    let bytes = 0;
+    const sizes: Promise<unknown>[] = [];
+    page.on("requestfinished", (request) => {
+      if (!request.url().includes("/admin/"))
+        sizes.push(request.sizes().then((size) => (bytes += size.responseBodySize)));
+    });
+    await page.goto(url());
+    await page.getByText("live, up").waitFor();
+    await Promise.all(sizes);
+    expect(bytes).toBeGreaterThan(1_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+
+  it.each([
+    ["light", "light", 1280],
+    ["dark", "dark", 1280],
+    ["narrow", "light", 360],
+    ["wide", "dark", 2200],
+  ] as const)("hinders nobody: %s", async (_, colorScheme, width) => {
+    await using seen = await look(url(), { colorScheme, viewport: { width, height: 900 } });
+    const { page, faults } = seen;
+    await page.getByRole("table", { name: "Slots" }).waitFor();
+    await expectAccessible(page);
+    await expectNoSidewaysScroll(page);
+    expect(faults).toEqual([]);
+  });
+
+  it("can be used by keyboard alone", async () => {
+    await using seen = await look(url());
+    const { page } = seen;
+    await page.getByText("live, up").waitFor();
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.textContent")).toContain("Skip to the content");
+    await page.keyboard.press("Enter");
+    expect(page.url()).toContain("#content");
+    await page.getByRole("radio", { name: "Dark" }).focus();
+    await page.keyboard.press("Space");
+    expect(await page.evaluate("document.documentElement.dataset.theme")).toBe("dark");
+    await page.reload();
+    expect(await page.evaluate("document.documentElement.dataset.theme")).toBe("dark");
+    await page.getByRole("button", { name: "Use a key" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "API key" }).waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Use a key");
+  });
+
+  it("asks for a key where one is needed, and says why it is refused", async () => {
+    await using seen = await look("about:blank");
+    const { page } = seen;
+    const message = "Incorrect API key provided: none.";
+    await page.route("**/admin/live", async (route) => {
+      const isKnown = (await route.request().headerValue("authorization")) === "Bearer sk-good";
+      if (isKnown) await route.continue();
+      else await route.fulfill({ status: 401, json: { error: { message, code: "invalid_api_key" } } });
+    });
+    await page.goto(url());
+    const dialog = page.getByRole("dialog", { name: "API key" });
+    await dialog.getByText(message).waitFor();
+    await dialog.getByLabel("Key").fill("sk-good");
+    await page.keyboard.press("Enter");
+    await page.getByText("live, up").waitFor();
+  });
+
+  it("says that it is old when the gateway can't be reached, and goes on when it can", async () => {
+    await using way = await throughCut(url());
+    await using seen = await look(way.url);
+    const { page } = seen;
+    await page.getByText("live, up").waitFor();
+    way.cut();
+    await page.getByText("what is below is old").waitFor();
+    way.mend();
+    await page.getByText("live, up").waitFor();
+  });
+});
