@@ -84,8 +84,9 @@ function loggedOf(record: RequestRecord, model: Backend): LoggedRequest | undefi
     // Models are not loaded in a simulation.
     firstTokenMs: Math.max(0, firstMs - startedMs - loadMs),
     waitMs: Math.max(0, (wait?.ms ?? 0) - loadMs),
-    prefillMs: stage.prefillMs,
-    decodeMs: Math.max(...stages.map(({ decodeMs }) => decodeMs)),
+    // With all that came between, such as a time set aside, since the simulation has that too.
+    prefillMs: Math.max(0, firstMs - (wait?.untilMs ?? startedMs)),
+    decodeMs: Math.max(0, Math.max(...stages.map(({ endMs }) => endMs)) - firstMs),
     others: record.others ?? 0,
     cost: costOfRecord(record, model.costOf)?.money,
   };

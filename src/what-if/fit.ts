@@ -18,7 +18,7 @@ const ROUNDS = 5;
  * simulation can be believed.
  */
 export function fitPace(log: readonly LoggedRequest[], setting: Setting): Pace {
-  let pace = firstGuess(log);
+  let pace = firstGuess(log, setting.slots);
   for (let round = 0; round < ROUNDS; round++) {
     const outcomes = simulate(log, setting, pace);
     const sums = { prefillMs: 0, decodeMs: 0, realPrefillMs: 0, realDecodeMs: 0 };
@@ -46,10 +46,10 @@ function ratio(real: number, simulated: number): number {
   return simulated > 0 && real > 0 ? real / simulated : 1;
 }
 
-function firstGuess(log: readonly LoggedRequest[]): Pace {
+function firstGuess(log: readonly LoggedRequest[], slots: number): Pace {
   const prompts = log.filter(({ prefillTokens }) => prefillTokens >= LEAST_TOKENS);
   const answers = log.filter(({ completionTokens, choices }) => completionTokens / choices > LEAST_TOKENS);
-  const { stepMs, furtherMs } = fitSteps(answers.length === 0 ? log : answers);
+  const { stepMs, furtherMs } = fitSteps(answers.length === 0 ? log : answers, slots);
   const beside = log.map(({ firstTokenMs, waitMs, prefillMs }) => Math.max(0, firstTokenMs - waitMs - prefillMs));
   return {
     // Most prompts are evaluated beside answers: the quick ones were alone.
@@ -65,10 +65,11 @@ function paceOfPrompt({ prefillMs, prefillTokens }: LoggedRequest): number {
 }
 
 /** The least squares line of the time of a token over the number of others. */
-function fitSteps(log: readonly LoggedRequest[]): Pick<Pace, "stepMs" | "furtherMs"> {
+function fitSteps(log: readonly LoggedRequest[], slots: number): Pick<Pace, "stepMs" | "furtherMs"> {
   const points = log.map(({ decodeMs, completionTokens, choices, others }) => ({
     ms: decodeMs / Math.max(1, completionTokens / choices - 1),
-    others: others + choices - 1,
+    // Those that are set aside count as running, and are in no step.
+    others: Math.min(others + choices, slots) - 1,
   }));
   const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [ms, others] = [meanOf(points.map((point) => point.ms)), meanOf(points.map((point) => point.others))];

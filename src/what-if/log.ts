@@ -14,10 +14,12 @@ export type LoggedRequest = {
   readonly completionTokens: number;
   readonly choices: number;
   readonly maxTokens: number | undefined;
-  /** As it was measured: from its beginning to its first token, evaluating its prompt, and from there to its end. */
+  /** As it was measured: from its beginning to its first token. */
   readonly firstTokenMs: number;
+  /** Of that, the time until its turn, and from then on. */
   readonly waitMs: number;
   readonly prefillMs: number;
+  /** From its first token to its last. */
   readonly decodeMs: number;
   /** The mean number of others that ran while it was decoded. */
   readonly others: number;

@@ -92,10 +92,13 @@ describe("the last requests to the real model", () => {
     const asked = await fetch(`${url}/admin/what-if`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ slots: 12 }),
+      body: JSON.stringify({ replicas: 6 }),
     });
     const found = (await asked.json()) as WhatIf;
-    expect(found).toMatchObject({ model: MODEL, settings: { today: { slots: 2 }, changed: { slots: 12 } } });
+    expect(found).toMatchObject({
+      model: MODEL,
+      settings: { today: { slots: 2, replicas: 1 }, changed: { slots: 2, replicas: 6 } },
+    });
     expect(found.requests).toBeGreaterThanOrEqual(12);
     expect(found.today.answered).toBe(found.requests);
     expect(Math.abs(found.errors.p50 ?? 9)).toBeLessThan(0.5);

@@ -16,7 +16,7 @@ const LEAST_MS = 1;
 /** The parts of a request's life, in order. */
 export function timelineOf(record: RequestRecord): readonly Span[] {
   const { startedMs } = record;
-  const spans = [...waitOf(record), ...workOf(record), ...sendingOf(record)];
+  const spans = [...waitOf(record), ...asideOf(record), ...workOf(record), ...sendingOf(record)];
   return spans
     .map(({ startMs, endMs, ...span }) => ({
       ...span,
@@ -34,6 +34,25 @@ function waitOf({ wait, loadMs }: RequestRecord): readonly Span[] {
     { type: "load", startMs, endMs: loadedMs },
     { type: "queue", startMs: loadedMs, endMs: wait.untilMs },
   ];
+}
+
+/** A stage tells of the last time that a request ran: before, it was set aside. The first milliseconds are the way to the engine. */
+const LEAST_ASIDE_MS = 100;
+
+/** For how long a request was set aside or ran before that. */
+export function asideMs({ stages, wait, restartMs }: RequestRecord): number {
+  if (wait === undefined || stages.length !== 1) return 0;
+  const [stage] = stages;
+  if (stage === undefined) return 0;
+  const { endMs, waitingMs, prefillMs, decodeMs } = stage;
+  const elsewhereMs = endMs - wait.untilMs - waitingMs - prefillMs - decodeMs - restartMs;
+  return elsewhereMs < LEAST_ASIDE_MS ? 0 : elsewhereMs;
+}
+
+function asideOf(record: RequestRecord): readonly Span[] {
+  const ms = asideMs(record);
+  const fromMs = record.wait?.untilMs;
+  return ms === 0 || fromMs === undefined ? [] : [{ type: "aside", startMs: fromMs, endMs: fromMs + ms }];
 }
 
 /** A choice is decoded until its end, and its prompt is evaluated before that. */

@@ -1,5 +1,5 @@
 import type { RequestRecord } from "./record.ts";
-import { type Span, timelineOf } from "./timeline.ts";
+import { asideMs, type Span, timelineOf } from "./timeline.ts";
 import type { RequestDetail } from "./wire.ts";
 import { counted, showMs } from "./words.ts";
 
@@ -13,6 +13,9 @@ export type Reason = {
 /** Steps that are this much slower than of a request alone are told as shared. */
 const SHARED = 1.3;
 const LEAST_OTHERS = 0.5;
+/** What takes less time is not worth a word; what is read took its way over the network, too. */
+const LEAST_MS = 5;
+const LEAST_CLIENT_MS = 50;
 /** A request that took less than this was not slow. */
 const SLOW_MS = 1_000;
 
@@ -25,6 +28,7 @@ export function reasonsOf(record: RequestRecord): readonly Reason[] {
   const reasons = [
     loadReason(record),
     restartReason(record),
+    asideReason(record),
     queueReason(record, sumOf(spans, "queue")),
     retryReason(record),
     failoverReason(record),
@@ -35,7 +39,7 @@ export function reasonsOf(record: RequestRecord): readonly Reason[] {
   ];
   return reasons
     .filter((reason) => reason !== undefined)
-    .filter(({ ms }) => ms >= 1)
+    .filter(({ cause, ms }) => ms >= (cause === "client" ? LEAST_CLIENT_MS : LEAST_MS))
     .toSorted((one, other) => other.ms - one.ms);
 }
 
@@ -73,11 +77,22 @@ function restartReason({ restartMs }: RequestRecord): Reason {
   return { cause: "restart", ms: restartMs, sentence };
 }
 
+function asideReason(record: RequestRecord): Reason {
+  const ms = asideMs(record);
+  return {
+    cause: "aside",
+    ms,
+    sentence: `It was set aside so that others could run, and ended ${showMs(ms)} later for that.`,
+  };
+}
+
 function queueReason({ arrival, class: priority, wait }: RequestRecord, ms: number): Reason | undefined {
   if (wait === undefined) return undefined;
   const before = Math.max(0, wait.position - 1);
   const running =
-    arrival === undefined || arrival.running === 0 ? "" : ` while ${counted(arrival.running, "request")} ran`;
+    arrival === undefined || arrival.running === 0
+      ? ""
+      : ` while ${counted(arrival.running, "request")} had begun and not ended`;
   const ofClass = arrival === undefined || priority === undefined ? "" : ` (${arrival.sameClass} of class ${priority})`;
   const behind = before === 0 ? "" : ` behind ${counted(before, "other request")}${ofClass}`;
   return { cause: "queue", ms, sentence: `It waited ${showMs(ms)} for its turn${behind}${running}.` };

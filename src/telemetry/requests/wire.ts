@@ -7,13 +7,14 @@ export const REQUEST_STATES = ["waiting", "running", "done", "left", "failed"] a
 
 export type RequestState = (typeof REQUEST_STATES)[number];
 
-/** The parts of a request's life. `first_token` and `answer` are another server's; in `send` the client reads what was written before. */
-export const SPANS = ["load", "queue", "prefill", "decode", "first_token", "answer", "send"] as const;
+/** The parts of a request's life. In `aside` it lets others run; `first_token` and `answer` are another server's; in `send` the client reads what was written before. */
+export const SPANS = ["load", "queue", "aside", "prefill", "decode", "first_token", "answer", "send"] as const;
 
 /** What a request's time may be spent for. */
 export const CAUSES = [
   "queue",
   "load",
+  "aside",
   "restart",
   "retry",
   "failover",

@@ -44,7 +44,7 @@ describe("why a request was slow, in one sentence:", () => {
     await rest();
     const last = book.list().find(({ arrival }) => arrival !== undefined);
     expect(last?.arrival).toEqual({ waiting: 0, sameClass: 0, running: 2 });
-    expect(last && why(last)).toContain("while 2 requests ran");
+    expect(last && why(last)).toContain("while 2 requests had begun and not ended");
   });
 
   it("its model was loaded, which is no wait for others", async () => {
@@ -66,6 +66,13 @@ describe("why a request was slow, in one sentence:", () => {
       ["queue", 500],
     ]);
     expect(why(slow)).toBe("It waited 9.0 s while its model was loaded.");
+  });
+
+  it("it was set aside for others, since its work in the engine is told of its last turn only", async () => {
+    const { run, why, causes } = openBook();
+    const slow = await run({}, admitted(0), started(10), text, { passMs: 9_000 }, ...QUICK);
+    expect(causes(slow)[0]).toEqual(["aside", 9_000]);
+    expect(why(slow)).toBe("It was set aside so that others could run, and ended 9.0 s later for that.");
   });
 
   it("its model's process was started again in the middle of it", async () => {
