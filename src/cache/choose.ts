@@ -15,10 +15,14 @@ export type Choice =
 
 /**
  * Whether a request uses the cache. It does if it accepts an earlier answer (`max-age`). Otherwise its key or preset decides; by default only
- * deterministic requests do, those with temperature 0 or a seed.
+ * deterministic requests do, those with temperature 0 or a seed. One that is written down never does: a stored answer has no tokens to go on from.
  */
-export function takesPart({ sampling, cache = {} }: Pick<GenerationRequest, "sampling" | "cache">): boolean {
-  if (cache.noStore === true) return false;
+export function takesPart({
+  sampling,
+  cache = {},
+  journal,
+}: Pick<GenerationRequest, "sampling" | "cache" | "journal">): boolean {
+  if (cache.noStore === true || journal !== undefined) return false;
   if ((cache.maxAgeSeconds ?? 0) > 0) return true;
   switch (cache.answers ?? "determined") {
     case "determined":

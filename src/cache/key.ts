@@ -29,7 +29,8 @@ export function scopeOf({ terms = OWN_TERMS, cache }: GenerationRequest): string
  * @param identity the result of `identityOf` for the model
  */
 export function keyOf(request: GenerationRequest, identity: string): string {
-  const { id, model, terms, cache, cascade, observe, said, signal, prompt, tools, output, sampling, ...rest } = request;
+  const { id, model, terms, cache, cascade, journal, observe, said, signal, prompt, tools, output, sampling, ...rest } =
+    request;
   const parts = [
     KEY_VERSION,
     scopeOf(request),

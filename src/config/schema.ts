@@ -421,6 +421,12 @@ export const configSchema = z.strictObject({
     .max(1_099_511_627_776)
     .default(64 * 1024 ** 2)
     .describe("maximum memory for streams that can be taken up, in bytes; 0 keeps none"),
+  journal: z
+    .boolean()
+    .default(false)
+    .describe(
+      "write such streams to the state file while they run, with their requests, so that they can be taken up after a restart",
+    ),
   watchSettings: z
     .boolean()
     .default(false)

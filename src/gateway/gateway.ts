@@ -9,7 +9,7 @@ import { openPages } from "../http/pages.ts";
 import type { Reload } from "../http/reload.ts";
 import { type Kept, standInFront } from "../http/repeats/lane.ts";
 import { createBackgroundRuns } from "../http/responses/background.ts";
-import { createStreamsDoor } from "../http/streams/door.ts";
+import { createStreamsDoor, type JournalOptions } from "../http/streams/door.ts";
 import type { Access } from "../keys/access.ts";
 import { outputLifeOf } from "../protocols/batches/batch.ts";
 import { createDepartures } from "./departures.ts";
@@ -69,7 +69,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   warmUp = warmPresets({ ...parts, models, generate: layers.generate, keys: access.keys, logger });
   if (config.warmPresets) warmWhenReady(models, warmUp);
   const runs = createBackgroundRuns();
-  const streams = createStreamsDoor(config);
+  const journal = config.journal ? openJournal(options, parts, (caller) => requestAs(app, caller)) : undefined;
+  const streams = createStreamsDoor(config, journal && { journal });
   const departures = createDepartures();
   const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control });
   const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
@@ -116,6 +117,20 @@ function openFront({ config, logger }: GatewayOptions, parts: Parts, { generate 
   if (repeats === undefined) return undefined;
   const deps = { repeats, generate, access, models, presets, settings: config, logger };
   return (app) => standInFront({ ...deps, noteAnswer: observers.noteAnswer }, app);
+}
+
+/** What writes streams down, with those of an earlier process. */
+function openJournal(
+  { config, logger }: GatewayOptions,
+  { state }: Parts,
+  ask: JournalOptions["requestAs"],
+): JournalOptions {
+  try {
+    state.streams.adopt(Date.now() + config.resumeKeepMs);
+  } catch (error) {
+    logger.warn({ err: error }, "streams of an earlier run can't be taken up");
+  }
+  return { store: state.streams, logger, requestAs: ask };
 }
 
 function openGatewayBatches(

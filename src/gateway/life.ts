@@ -43,6 +43,7 @@ export function createLife(parts: LifeParts): Life {
     parts.live.close();
     warmUp.stop();
     shadow?.stop();
+    streams.suspend();
     await batches.stop();
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams()?.close()]);
     // Without engines they have failed by now, and that is stored.

@@ -68,6 +68,17 @@ export function mayChange(error: unknown): boolean {
   );
 }
 
+/** A stream can't go on as it began in an earlier process. */
+export class JournalError extends GenerationError {
+  readonly code = "stream_gone";
+
+  constructor() {
+    super(
+      "This stream can't go on after the restart: its model, its preset or the settings have changed. Send the request again.",
+    );
+  }
+}
+
 /** The model's chat template refuses these messages, for example because the roles must alternate. */
 export class UnrenderablePromptError extends GenerationError {
   readonly code = "invalid_messages";

@@ -1,5 +1,6 @@
 import type { CacheWish, Repeat } from "./cache.ts";
 import type { Thresholds } from "./confidence.ts";
+import type { Journal } from "./journal.ts";
 import type { Observe } from "./news.ts";
 import type { Terms } from "./terms.ts";
 import type { Verbatim } from "./verbatim.ts";
@@ -225,6 +226,8 @@ export type GenerationRequest = {
   readonly cache?: CacheWish;
   /** Set if the answer is at hand, in the form in which it was sent before. */
   readonly repeat?: Repeat;
+  /** Set if another process must be able to go on with it. */
+  readonly journal?: Journal;
   /** Receives news of the request apart from its events. */
   readonly observe?: Observe;
   /** Aborted when nobody wants the answer any more; all resources of the request are then freed at once. */

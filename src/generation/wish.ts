@@ -17,7 +17,7 @@ export type ToolChoice =
     };
 
 /** The fields of a request that the server sets. */
-type Decided = "id" | "model" | "terms" | "cache" | "repeat" | "observe" | "signal" | "said" | "verbatim";
+type Decided = "id" | "model" | "terms" | "cache" | "repeat" | "journal" | "observe" | "signal" | "said" | "verbatim";
 /** The fields whose form differs between a wish and a request. */
 type Reworded = "prompt" | "sampling" | "tools" | "output" | "maxTokens";
 

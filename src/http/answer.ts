@@ -64,9 +64,10 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
   const first = takeFirst(generation);
   const beat = await Promise.race([first.then(() => undefined), heartbeat.first]).catch((error: unknown) => {
     heartbeat.stop();
+    hold?.drop();
     throw error;
   });
-  const outlet = hold === undefined ? cutThroughOf(c) : await hold.outlet(c, framing);
+  const outlet = hold === undefined ? cutThroughOf(c) : hold.outlet(framing);
   const { promise, resolve } = Promise.withResolvers<void>();
   facts.bodySent = promise;
 
@@ -79,6 +80,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     framing,
     outlet,
     isKept: hold !== undefined,
+    beatsBare: hold?.journal !== undefined,
     takeComment() {
       const { continuedBy } = facts;
       if (continuedBy === undefined) return undefined;

@@ -13,6 +13,8 @@ export type InnerCaller = {
   readonly restUntilMs?: number;
   /** Whether its requests must not be sent to an upstream that is not local, whatever the key allows. */
   readonly localOnly?: boolean;
+  /** The id that its requests have; each has a new one if absent. */
+  readonly requestId?: string;
 };
 
 /** Private to this module, so that no request can contain one. */

@@ -27,7 +27,8 @@ import { failureOf, recorderOf } from "./repeats/candidates.ts";
 import type { Marks } from "./repeats/template.ts";
 import { sessionNamed } from "./session.ts";
 import { readPlace } from "./streams/asked.ts";
-import type { StreamsDoor } from "./streams/door.ts";
+import { OF_UPSTREAM, type StreamsDoor } from "./streams/door.ts";
+import type { StreamJournal } from "./streams/journal.ts";
 import { makeTerms } from "./terms.ts";
 
 /** What every endpoint's requests say. */
@@ -62,11 +63,15 @@ type Call<Request, Order> = {
   readonly terms: Terms;
   /** Stands for the client's connection. */
   readonly connection: AbortSignal;
+  /** When it began, in Unix ms, which may have been in an earlier process. */
+  readonly createdMs: number;
+  /** Makes the digits of ids if another process must be able to make the same. */
+  readonly digits: ((name: string) => string) | undefined;
 };
 
 /** What is to be generated, for whom, and on which terms. */
 type Sent<Order extends Ordered> = Order["generation"] &
-  Pick<GenerationRequest, "id" | "model" | "terms" | "cache" | "observe">;
+  Pick<GenerationRequest, "id" | "model" | "terms" | "cache" | "journal" | "observe">;
 
 /** How a call is answered. */
 type Answering<Order extends Ordered> = {
@@ -125,7 +130,7 @@ export type EndpointDeps = {
 /** Answers the calls of an endpoint, whole and streamed: from the request's body to the last byte. */
 export function answerCalls<Request extends Asked, Order extends Ordered>(
   endpoint: Endpoint<Request, Order>,
-  { models, openPreset, streams, logger, generate }: Omit<EndpointDeps, "now">,
+  { models, openPreset, streams, logger, generate, now }: EndpointDeps,
 ): Handler<HttpEnv> {
   const { conversation, framing = SERVER_SENT_EVENTS, passing } = endpoint;
   return async (c) => {
@@ -159,12 +164,26 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
     });
     const cache = { ...makeCacheWish(c, wish.cache, isAwaited), isWhole: !request.stream };
 
-    const answering = await endpoint.begin({ c, request, order, use, model, terms, connection });
+    const holding = request.stream && isAwaited ? streams.hold(c, connection, read.text) : undefined;
+    const hold = holding && (await holding);
+    const journal = hold?.journal;
+    const answering = await endpoint.begin({
+      ...{ c, request, order, use, model, terms, connection, digits: journal?.digits },
+      createdMs: journal?.createdMs ?? now(),
+    });
+    if (journal !== undefined) loseUnlessAlone(journal, model, answering.choices === order.generation.choices);
     const tally = createTally(answering.choices, costsIn(models, model.id));
-    const hold = request.stream && isAwaited ? streams.hold(c, connection) : undefined;
     const recorder = hold === undefined ? recorderFor(c, model, answering) : undefined;
     const observe = noteNews(c, tally, hearAlso(answering.onNews, recorder));
-    const sent: Sent<Order> = { ...order.generation, id: c.get("requestId"), model: model.id, terms, cache, observe };
+    const sent: Sent<Order> = {
+      ...order.generation,
+      id: c.get("requestId"),
+      model: model.id,
+      terms,
+      cache,
+      observe,
+      ...(journal?.isOn() === true && { journal }),
+    };
     const wanted = isAwaited ? (hold?.signal ?? connection) : new AbortController().signal;
     const started = startGeneration(failure === undefined ? answering.generate : () => fail(failure), sent, wanted);
     if ("respond" in answering) return answering.respond(started, sent, tally);
@@ -184,6 +203,13 @@ export function answerCalls<Request extends Asked, Order extends Ordered>(
         : answerWhole(c, tally, answering.whole({ [Symbol.asyncIterator]: () => generation.events }, tally));
     return answerClient(c, generation, respond, explain);
   };
+}
+
+/** Only what one engine of this machine does by itself can go on in another process. */
+function loseUnlessAlone(journal: StreamJournal, model: Backend, isOne: boolean): void {
+  if (model.answerThrough !== undefined) journal.lose("Its model is a route, which may decide otherwise now.");
+  else if (model.upstream !== undefined) journal.lose(OF_UPSTREAM);
+  else if (!isOne) journal.lose("It has several prompts.");
 }
 
 /** What is known of the model that a body names, or of the only one. Nothing of the body is checked yet. */

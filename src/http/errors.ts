@@ -10,6 +10,7 @@ import {
   GenerationError,
   InsufficientMemoryError,
   InvalidSamplingError,
+  JournalError,
   type Lacking,
   LocalOnlyError,
   ModelNotFoundError,
@@ -135,6 +136,9 @@ function describeGenerationError(error: GenerationError): Failure {
   }
   if (error instanceof UnsupportedFieldError) {
     return refused(400, error.message, error.field, error.code);
+  }
+  if (error instanceof JournalError) {
+    return refused(410, error.message, null, error.code);
   }
   if (error instanceof LocalOnlyError) {
     return refused(403, error.message, "model", error.code);

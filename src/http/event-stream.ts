@@ -36,6 +36,8 @@ export type EventStreamOptions = {
   readonly outlet?: Outlet | undefined;
   /** Whether the outlet must have it, however short it is; false if absent. */
   readonly isKept?: boolean;
+  /** Whether signs of life are comments only; false if absent. */
+  readonly beatsBare?: boolean;
 };
 
 /** Takes a stream past the web's streams (`cut-through.ts`). */
@@ -95,7 +97,8 @@ export type Piece = { readonly frames: string; readonly isLast: boolean };
  * once is a body of one piece. Rejects where the client has left before there is a body.
  */
 export async function eventStreamResponse(options: EventStreamOptions): Promise<Response> {
-  const { generation, encoder, framing, heartbeat, comesAtOnce = () => false, isKept = false } = options;
+  const { generation, encoder, framing, heartbeat, comesAtOnce = () => false } = options;
+  const { isKept = false, beatsBare = false } = options;
   let begun = false;
   let opened = false;
   let ended = false;
@@ -118,7 +121,7 @@ export async function eventStreamResponse(options: EventStreamOptions): Promise<
   /** A stream that has not begun begins with it: that is an event, too. */
   function encodeBeat({ words, withEvent }: Beat): string {
     const comment = framing.comment(words);
-    return withEvent ? comment + (open() || encoder.beat()) : comment;
+    return withEvent && !beatsBare ? comment + (open() || encoder.beat()) : comment;
   }
 
   async function begin(): Promise<string> {

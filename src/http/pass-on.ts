@@ -19,7 +19,7 @@ import { SERVER_SENT_EVENTS } from "./event-stream.ts";
 import { noteNews, startGeneration } from "./generation.ts";
 import { chooseModel, costsIn, namedByTarget } from "./model.ts";
 import { sessionNamed } from "./session.ts";
-import type { StreamsDoor } from "./streams/door.ts";
+import { OF_UPSTREAM, type StreamsDoor } from "./streams/door.ts";
 import { makeTerms } from "./terms.ts";
 
 type Body = Readonly<Record<string, unknown>>;
@@ -91,7 +91,9 @@ export async function passOn(
   };
   const wish = { prompt, choices, sampling: {}, ...(maxTokens !== undefined && { maxTokens }) };
   const sent = { ...withDefaults(wish), id: requestId, model: model.id, verbatim, terms, cache };
-  const hold = stream ? streams.hold(c, connection) : undefined;
+  const holding = stream ? streams.hold(c, connection, text) : undefined;
+  const hold = holding && (await holding);
+  hold?.journal?.lose(OF_UPSTREAM);
   const generation = startGeneration(generate, { ...sent, observe: noteNews(c, tally) }, hold?.signal ?? connection);
   const respond = () =>
     stream

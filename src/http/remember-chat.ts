@@ -11,6 +11,8 @@ export type ChatMemory = {
   readonly metadata: Metadata;
   /** The request's messages as the client sent them. */
   readonly messages: readonly unknown[];
+  /** Whether an earlier process may have stored it; false if absent. */
+  readonly mayBeThere?: boolean;
 };
 
 /**
@@ -30,7 +32,8 @@ export function rememberChat(generation: ClientGeneration, memory: ChatMemory, s
   }
 
   async function keep(events: readonly GenerationEvent[]): Promise<void> {
-    const { answer, metadata, messages } = memory;
+    const { answer, metadata, messages, mayBeThere = false } = memory;
+    if (mayBeThere && state.chats.get(answer.id) !== undefined) return;
     const completion = await encodeCompletion(answer, replay(events), createTally(answer.choices));
     state.chats.save({
       id: answer.id,

@@ -39,7 +39,8 @@ function noteAsked(news: News, costs: CostsOf): void {
  */
 export function holdToLimits(keys: Pick<KeyRing, "get">, meter: Meter, costsOf: CostsOf = NO_COSTS): Layer {
   return (request, next) => {
-    const { terms } = request;
+    const { terms, journal } = request;
+    if (journal?.charged === "all") return next(request);
     // No key has the id that is used when keys are not required.
     return terms === undefined || terms.tenant === OWN_TERMS.tenant
       ? next(request)
@@ -94,6 +95,15 @@ export function holdEmbeddingsToLimits(
 
 const NOTHING = { prompt: 0, cached: 0, completion: 0 };
 
+/** Without what an earlier process has charged. */
+function uncharged(done: WorkOf, { journal }: GenerationRequest): WorkOf {
+  const { charged } = journal ?? {};
+  if (charged === undefined || charged === "all") return done;
+  const less = (kind: "prompt" | "cached" | "completion") => Math.max(0, done.work[kind] - charged[kind]);
+  const work = { prompt: less("prompt"), cached: less("cached"), completion: less("completion") };
+  return { ...done, work: { ...done.work, ...work } };
+}
+
 function outcomeOf(error: unknown, signal: AbortSignal, hasStarted = false): Outcome {
   if (signal.aborted || error instanceof SupersededError) return "left";
   return error instanceof OverloadedError && !hasStarted ? "refused" : "failed";
@@ -118,7 +128,7 @@ function createMeteredIterator({ request, key, next, meter, costsOf }: Metered):
 
   function end(outcome: Outcome): void {
     const [first = { target: undefined, work: NOTHING }, ...others] = count.works();
-    charge?.end(outcome, [toDone(first), ...others.map(toDone)]);
+    charge?.end(outcome, [toDone(uncharged(first, request)), ...others.map(toDone)]);
   }
 
   function toDone({ target, work }: WorkOf): Done {

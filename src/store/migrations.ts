@@ -199,4 +199,30 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (hour_ms, preset, reason)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE streams (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    key TEXT,
+    created_ms INTEGER NOT NULL,
+    ends_ms INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    prints TEXT NOT NULL,
+    request TEXT NOT NULL,
+    lost TEXT,
+    charged TEXT
+  ) STRICT;
+  CREATE INDEX streams_by_end ON streams (ends_ms);
+  CREATE INDEX streams_by_key ON streams (key);
+  CREATE TABLE stream_steps (
+    stream TEXT NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (stream, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER key_of_streams_gone AFTER DELETE ON keys BEGIN
+    DELETE FROM streams WHERE key = OLD.id;
+  END;
+  `,
 ];

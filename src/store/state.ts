@@ -9,6 +9,7 @@ import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
 import { createSeal, type Seal } from "./seal.ts";
 import { createShadowStore, type ShadowStore } from "./shadow.ts";
+import { createStreamStore, pruneStreams, type StreamStore } from "./streams.ts";
 import { createUploadStore, isPartOfUpload, type UploadStore } from "./uploads.ts";
 import { createUsageStore, type UsageStore } from "./usage.ts";
 
@@ -44,6 +45,8 @@ export type State = TenantState & {
   /** Whether the state file exists, so that something may be stored in it. */
   readonly exists: () => boolean;
   readonly shadows: ShadowStore;
+  /** The streams of all tenants that another process can go on with. */
+  readonly streams: StreamStore;
   readonly close: () => void;
 };
 
@@ -77,12 +80,14 @@ export function createState({
   const database = createDatabase(file, (sql) => {
     failInterrupted(sql, pid, isAlive);
     prune(sql, retention, now());
+    pruneStreams(sql, now());
   });
 
   function afterWrite(sql: Prepare): void {
     writes += 1;
     if (writes % WRITES_BETWEEN_PRUNES === 0) {
       prune(sql, retention, now());
+      pruneStreams(sql, now());
     }
   }
 
@@ -109,6 +114,7 @@ export function createState({
     needsFile: (id) => batchQueue.needs(id) || isPartOfUpload(database, id, now()),
     exists: database.exists,
     shadows: createShadowStore(database, afterWrite),
+    streams: createStreamStore(database, { pid, isAlive, now }),
     close: database.close,
   };
 }

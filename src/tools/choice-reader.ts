@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { GenerationEvent, SampledLogprob } from "../generation/event.ts";
 import { createParser, type ParsedEvent, type Parsing } from "./parsing.ts";
 import type { Source } from "./source.ts";
@@ -25,10 +24,12 @@ export type ChoiceReaderOptions = {
   readonly required: readonly string[] | undefined;
   /** Counts the tokens of the reasoning; undefined if the model doesn't reason. */
   readonly countTokens: CountTokens | undefined;
+  /** The digits of the next call's id. */
+  readonly callDigits: () => string;
 };
 
 export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
-  const { read, parallel, triggers, required, countTokens } = options;
+  const { read, parallel, triggers, required, countTokens, callDigits } = options;
   const parser = createParser(read);
   let calls = 0;
   let hasArguments = true;
@@ -82,7 +83,7 @@ export function createChoiceReader(options: ChoiceReaderOptions): ChoiceReader {
 
   function beginCall(choice: number, name: string): Extract<GenerationEvent, { type: "toolCall" }> {
     written = "";
-    return { type: "toolCall", choice, index: calls - 1, id: `call_${randomBytes(12).toString("hex")}`, name };
+    return { type: "toolCall", choice, index: calls - 1, id: `call_${callDigits()}`, name };
   }
 
   /** Handles the rest of a text that the model itself ended: an incomplete call is text. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { GenerationEvent } from "../generation/event.ts";
 import type { Generate, Layer } from "../generation/layer.ts";
 import type { GenerationRequest, Prompt } from "../generation/request.ts";
@@ -6,6 +7,8 @@ import { type CountTokens, createChoiceReader } from "./choice-reader.ts";
 import { callableTools, constrain } from "./constrain.ts";
 import { prepareMessages } from "./conversation.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
+
+const CALL_DIGITS = 24;
 
 type ChatPrompt = Extract<Prompt, { type: "chat" }>;
 
@@ -85,6 +88,8 @@ async function* translate(
       triggers: dialect.triggers,
       required: tools?.choice === "required" ? [...callable.keys()] : undefined,
       countTokens: dialect.reasons ? countTokens : undefined,
+      callDigits: () =>
+        request.journal?.digits("call").slice(0, CALL_DIGITS) ?? randomBytes(CALL_DIGITS / 2).toString("hex"),
     });
 
   const readers = Array.from({ length: request.choices }, createReader);

@@ -56,7 +56,7 @@ export type KeptPrefixesOptions = {
 /** The fields of a request that only the host uses, or that a sequence has in another form. */
 type HostPart =
   | ("id" | "model" | "tools" | "output" | "choices" | "sampling" | "promptLogprobs")
-  | ("said" | "terms" | "cache" | "cascade" | "observe" | "signal");
+  | ("said" | "terms" | "cache" | "cascade" | "journal" | "observe" | "signal");
 
 /**
  * One running completion; a request with n choices has n of them. All fields of the request that `HostPart` doesn't name are sent along,

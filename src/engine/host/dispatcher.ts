@@ -1,10 +1,12 @@
 import { randomInt } from "node:crypto";
 import { EngineCrashedError } from "../../generation/errors.ts";
+import type { JournalStep } from "../../generation/journal.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { HostMessage, SequenceUpdate, WorkerMessage } from "../contract/messages.ts";
 import { rejectionError, sendFailure, UnreadTextError } from "./errors.ts";
 import type { GenerationWriter } from "./generation-stream.ts";
 import type { SupervisionPolicy } from "./policy.ts";
+import { printRequest } from "./print.ts";
 import { allowedToRun, judge, trialTokens } from "./quarantine.ts";
 import { createSequenceTable, type InFlightRequest, isSubmitted, type Sequence } from "./sequence-table.ts";
 import type { EngineLogger } from "./worker-process.ts";
@@ -35,9 +37,19 @@ type Dispatcher = {
 type DispatcherOptions = {
   readonly policy: Pick<SupervisionPolicy, "maxDeaths" | "clearAfterTokens" | "maxUnreadChars">;
   readonly logger: EngineLogger;
+  /** What stands for the model that answers. */
+  readonly print: () => string;
 };
 
-export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatcher {
+type Told = "started" | "tokens" | "text" | "logprobs" | "promptLogprobs";
+type End = NonNullable<SequenceUpdate["finished"]>;
+
+/** An update as it is written down. */
+function stepOf({ choice }: Sequence, { id, times, ...news }: SequenceUpdate): JournalStep {
+  return { choice, ...news };
+}
+
+export function createDispatcher({ policy, logger, print }: DispatcherOptions): Dispatcher {
   const table = createSequenceTable();
   let send: ((message: HostMessage) => void) | undefined;
   let isHeld = false;
@@ -112,13 +124,9 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
       clear(owner);
       return;
     }
-    if (news.started !== undefined && !owner.started) {
-      owner.started = true;
-      owner.promptTokens = news.started.promptTokens;
-      owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
-    }
-    sequence.tokens.push(...news.tokens);
-    if (deliver(sequence, news) > policy.maxUnreadChars) {
+    const { journal } = owner.request;
+    if (journal !== undefined) journal.note(stepOf(sequence, news));
+    if (tell(sequence, news) > policy.maxUnreadChars) {
       logger.warn({ requestId: owner.request.id }, "cancelled a request whose text nobody reads");
       cancel(owner);
       owner.writer.abort(new UnreadTextError(policy.maxUnreadChars));
@@ -126,8 +134,7 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     }
     if (finished !== undefined) {
       if (news.times !== undefined) owner.request.observe?.({ type: "evaluated", choice, evaluation: news.times });
-      owner.writer.finished(choice, finished.reason, finished.completionTokens, finished.stopString);
-      sequence.finished = true;
+      end(sequence, finished);
       table.release(sequence);
       if (owner.sequences.every((each) => each.finished)) {
         table.remove(owner);
@@ -139,8 +146,39 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
     }
   }
 
+  /** Passes all on but the end. Returns how much the reader has yet to take. */
+  function tell(sequence: Sequence, news: Pick<JournalStep, Told>): number {
+    const { owner } = sequence;
+    if (news.started !== undefined && !owner.started) {
+      owner.started = true;
+      owner.promptTokens = news.started.promptTokens;
+      owner.writer.started(news.started.promptTokens, news.started.cachedTokens);
+    }
+    sequence.tokens.push(...news.tokens);
+    return deliver(sequence, news);
+  }
+
+  function end(sequence: Sequence, { reason, completionTokens, stopString }: End): void {
+    sequence.owner.writer.finished(sequence.choice, reason, completionTokens, stopString);
+    sequence.finished = true;
+  }
+
+  /** Says again what an earlier process has written down. */
+  function tellAgain(inFlight: InFlightRequest, steps: readonly JournalStep[]): void {
+    const { sequences, writer } = inFlight;
+    for (const step of steps) {
+      const sequence = sequences[step.choice];
+      if (sequence === undefined) continue;
+      tell(sequence, step);
+      if (step.finished !== undefined) end(sequence, step.finished);
+    }
+    if (!sequences.every(({ finished }) => finished)) return;
+    table.remove(inFlight);
+    writer.end();
+  }
+
   /** Passes text and log-probabilities on. Returns how much the reader has yet to take. */
-  function deliver(sequence: Sequence, { text, logprobs, promptLogprobs }: SequenceUpdate): number {
+  function deliver(sequence: Sequence, { text, logprobs, promptLogprobs }: Pick<JournalStep, Told>): number {
     const { owner, choice } = sequence;
     let unreadChars = 0;
     if (promptLogprobs !== undefined) {
@@ -159,7 +197,10 @@ export function createDispatcher({ policy, logger }: DispatcherOptions): Dispatc
 
   return {
     add(request, writer) {
-      const inFlight = table.add(request, writer, request.sampling.seed ?? randomInt(2 ** 32));
+      const { journal } = request;
+      const earlier = journal?.begin(printRequest(request, print())) ?? [];
+      const inFlight = table.add(request, writer, request.sampling.seed ?? journal?.seed ?? randomInt(2 ** 32));
+      if (earlier.length > 0) tellAgain(inFlight, earlier);
       submitAllowed();
       return inFlight;
     },

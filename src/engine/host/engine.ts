@@ -18,6 +18,7 @@ import { createGenerationStream, type Delivery } from "./generation-stream.ts";
 import { createGuard, guardClock } from "./guard.ts";
 import { createLifeCycle, type Living, type Room } from "./life-cycle.ts";
 import { DEFAULT_POLICY, type SupervisionPolicy } from "./policy.ts";
+import { printFiles } from "./print.ts";
 import type { InFlightRequest } from "./sequence-table.ts";
 import { createSlotLook } from "./slot-look.ts";
 import { createStepTotals } from "./step-totals.ts";
@@ -79,7 +80,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
   const guard = createGuard(logger);
   const clock = guardClock(given.clock ?? systemClock, guard);
   const policy = { ...DEFAULT_POLICY, ...given.policy };
-  const dispatcher = createDispatcher({ policy, logger });
+  const dispatcher = createDispatcher({ policy, logger, print: () => printFiles(options) });
   const slotLook = createSlotLook(dispatcher.find);
   const openVocabulary = () =>
     createVocabulary({
@@ -149,7 +150,7 @@ export function createEngine(given: CreateEngineOptions): Engine {
 
   const generate: Generate = (request) => {
     const { signal } = request;
-    const { writer, reader } = createGenerationStream({ onStart, onClose });
+    const { writer, reader } = createGenerationStream({ onStart, onClose, joins: request.journal === undefined });
     let inFlight: InFlightRequest | undefined;
     let isClosed = false;
 

@@ -21,7 +21,9 @@ type GenerationStream = {
   readonly reader: AsyncIterable<GenerationEvent>;
 };
 
-type StreamHooks = {
+type StreamOptions = {
+  /** Whether text that waits for the reader is joined; true by default. */
+  readonly joins?: boolean;
   /** Called when the reader asks for the first event. */
   readonly onStart: () => void;
   /** Called once, after `onStart`, when the reader has got the end or the error, or has left. */
@@ -48,8 +50,8 @@ type Ending = { readonly error: unknown } | "done";
  * It isn't an async generator, because a generator's `return()` waits for the `next()` in progress: a reader that leaves between two
  * tokens would hold its slot until the next token.
  */
-export function createGenerationStream({ onStart, onClose }: StreamHooks): GenerationStream {
-  const mailbox = createMailbox();
+export function createGenerationStream({ onStart, onClose, joins }: StreamOptions): GenerationStream {
+  const mailbox = createMailbox(joins);
   const waiters: Waiter[] = [];
   let state: "fresh" | "open" | "closed" = "fresh";
   let ending: Ending | undefined;

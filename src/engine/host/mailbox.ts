@@ -19,7 +19,8 @@ type Mailbox = {
   readonly unreadChars: number;
 };
 
-export function createMailbox(): Mailbox {
+/** @param joins whether text that waits is joined; true by default */
+export function createMailbox(joins = true): Mailbox {
   let events: GenerationEvent[] = [];
   let unreadChars = 0;
   /** The text event of each choice in `events`. New text is appended to it: only the order within a choice matters. */
@@ -45,7 +46,7 @@ export function createMailbox(): Mailbox {
         return;
       }
       const event: OpenText = { type: "text", choice, text, ...(logprobs && { logprobs: [...logprobs] }) };
-      open.set(choice, event);
+      if (joins) open.set(choice, event);
       events.push(event);
     },
     finished(choice, reason, completionTokens, stopString) {

@@ -132,6 +132,7 @@ export function createSequenceTable(nowMs: () => number = Date.now): SequenceTab
         terms,
         cache,
         cascade,
+        journal,
         observe,
         said,
         signal,

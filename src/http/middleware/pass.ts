@@ -5,6 +5,7 @@ import type { Occupancy } from "../../generation/backend.ts";
 import { targetOf } from "../../generation/news.ts";
 import type { Access } from "../../keys/access.ts";
 import { answerHeaders } from "../answer-headers.ts";
+import { innerCallerOf } from "../arrival.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
 import { createCors } from "../cors.ts";
 import type { HostPolicy } from "../hosts.ts";
@@ -86,7 +87,7 @@ export function passThrough(options: PassOptions): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const startedMs = now();
     const facts: RequestFacts = {};
-    const requestId = newRequestId();
+    const requestId = innerCallerOf(c)?.requestId ?? newRequestId();
     c.set("requestId", requestId);
     c.set("facts", facts);
     if (objectives.size > 0) c.set("objectives", objectives);

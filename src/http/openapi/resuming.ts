@@ -28,8 +28,8 @@ export const RESUME_HEADERS = {
   },
 } as const;
 
-/** Whether clients can have an operation's answer as a stream. */
-export function streams({ method, answers }: Pick<Operation, "method" | "answers">): boolean {
+/** Whether an operation generates, and clients can have its answer as a stream. */
+export function streams({ waits, answers }: Pick<Operation, "waits" | "answers">): boolean {
   const types = Object.values(answers).flatMap(({ content = {} }) => Object.keys(content));
-  return method === "post" && types.some((type) => type === "text/event-stream" || type === "application/x-ndjson");
+  return waits === true && types.some((type) => type === "text/event-stream" || type === "application/x-ndjson");
 }

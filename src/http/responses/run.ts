@@ -52,6 +52,12 @@ export function createRun({ request, head, turn, state, now, remember, log }: Ru
     };
   }
 
+  /** Whether an earlier process has stored it. */
+  function isThere(): boolean {
+    const [first] = writer.response().output;
+    return head.digits !== undefined && first !== undefined && state.responses.findItem(first.id) !== undefined;
+  }
+
   function keep(last: readonly string[], isGood: boolean): void {
     const outcome: Outcome = {
       record: record(last),
@@ -64,7 +70,7 @@ export function createRun({ request, head, turn, state, now, remember, log }: Ru
     if (request.background) {
       state.responses.finish(outcome);
     } else {
-      if (outcome.keep || outcome.conversation !== undefined) state.responses.save(outcome);
+      if (!isThere() && (outcome.keep || outcome.conversation !== undefined)) state.responses.save(outcome);
       remember?.(outcome);
     }
   }

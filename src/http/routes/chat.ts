@@ -46,10 +46,11 @@ function chatEndpoint({
       const { generation, offer } = complete(request, wish);
       return { generation, wish, places: chatPlaces(offer.places), dropped: offer.dropped, labels: offer.labels };
     },
-    begin({ c, request, order, model, terms }) {
+    begin({ c, request, order, model, terms, createdMs, digits }) {
       const { memory } = request;
       if (memory !== undefined) assertRoom(c, stateOf(c, state));
-      const answer = newAnswer(model, Math.floor(now() / 1000), order.generation.choices, {
+      const answer = newAnswer(model, Math.floor(createdMs / 1000), order.generation.choices, {
+        id: newId(digits?.("answer")),
         tellsFunctionCall: request.answersFunctionCall,
         priority: terms.priority,
         toolLabels: order.labels,
@@ -61,7 +62,8 @@ function chatEndpoint({
         encoder: (tally) => createChunkEncoder(answer, tally, request.includeUsage),
         marks: () => ({ ids: [{ text: answer.id, renew: newId }], unixSeconds: answer.createdUnixSeconds }),
         ...(memory !== undefined && {
-          keep: (generation) => rememberChat(generation, { ...memory, answer }, stateOf(c, state)),
+          keep: (generation) =>
+            rememberChat(generation, { ...memory, answer, mayBeThere: digits !== undefined }, stateOf(c, state)),
         }),
       };
     },

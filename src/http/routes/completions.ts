@@ -51,7 +51,7 @@ function completionsEndpoint({
       const generation = withDefaults(wish, undefined, COMPLETION_DEFAULTS);
       return { generation, wish, places: chatPlaces(), dropped: [] };
     },
-    async begin({ request, order: { generation }, model, terms, connection }) {
+    async begin({ request, order: { generation }, model, terms, connection, createdMs, digits }) {
       const { prompts } = request;
       const { choices, maxTokens } = generation;
       const explain = (error: unknown) => blamePrompt(error, maxTokens);
@@ -59,7 +59,7 @@ function completionsEndpoint({
       const asked = await describeAsked(request, choices, model, asker).catch((error: unknown) => {
         throw explain(error);
       });
-      const answer = newAnswer(model, Math.floor(now() / 1000));
+      const answer = newAnswer(model, Math.floor(createdMs / 1000), newId(digits?.("answer")));
       return {
         choices: prompts.length * choices,
         generate: (sent) => generateBatch(generate, sent, prompts),

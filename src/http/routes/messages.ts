@@ -45,9 +45,10 @@ function messagesEndpoint({ generate }: Pick<EndpointDeps, "generate">): Endpoin
       const dropped = [...offer.dropped, ...request.droppedFields];
       return { generation, wish, places: messagesPlaces(offer.places), dropped };
     },
-    begin({ c, request, order, model, terms }) {
+    begin({ c, request, order, model, terms, digits }) {
+      const { contextTokens } = model.details();
       const answer = {
-        ...newAnswer(model.id, model.details().contextTokens, request.showThinking, terms.priority),
+        ...newAnswer(model.id, contextTokens, request.showThinking, terms.priority, newId(digits?.("answer"))),
         // Of a route it is known with the first event only.
         get model() {
           return model.id;

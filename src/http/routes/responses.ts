@@ -5,7 +5,7 @@ import type { Generation } from "../../generation/wish.ts";
 import { composePrompt } from "../../prompts/compose.ts";
 import { complete } from "../../protocols/complete.ts";
 import { decodeResponsesRequest, type ResponsesRequest, showSettings } from "../../protocols/responses/decode.ts";
-import { renewId } from "../../protocols/responses/ids.ts";
+import { newId, renewId } from "../../protocols/responses/ids.ts";
 import { newResponse, type WireResponse } from "../../protocols/responses/response.ts";
 import type { StreamEncoder } from "../../protocols/stream.ts";
 import type { Tally } from "../../protocols/tally.ts";
@@ -56,10 +56,11 @@ function responsesEndpoint({ generate, state, runs, logger, now }: ResponsesDeps
       const places = responsesPlaces(offer.places);
       return { generation, wish, places, dropped: offer.dropped, labels: offer.labels, kept, turn };
     },
-    begin({ c, request, order: { wish, labels, kept, turn }, use, model, terms }) {
+    begin({ c, request, order: { wish, labels, kept, turn }, use, model, terms, createdMs, digits }) {
       if (request.store || request.conversationId !== undefined) assertRoom(c, kept);
       const head = {
-        ...newResponse(model.id, showSettings(request, wish), now(), terms.priority, labels),
+        ...newResponse(model.id, showSettings(request, wish), createdMs, terms.priority, labels),
+        ...(digits && { id: newId("resp", digits("answer")), digits: () => digits("item") }),
         // Of a route it is known with the first event only.
         get model() {
           return model.id;

@@ -38,6 +38,7 @@ export function createCutter(mark: string): Cutter {
 }
 
 function isComment(event: string): boolean {
+  if (!event.startsWith(":")) return false;
   return event
     .trimEnd()
     .split("\n")

@@ -31,6 +31,7 @@ export type StreamLog = {
   readonly readers: () => number;
   /** Cuts off the reader that came first. */
   readonly cutOldest: () => void;
+  readonly cutAll: () => void;
   /** Forgets the oldest events that the newest reader was handed, until `bytes` are free or none is left. Returns the bytes freed. */
   readonly trim: (bytes: number) => number;
   readonly bytes: () => number;
@@ -138,6 +139,9 @@ export function createLog({ taken, readersChanged }: LogEvents): StreamLog {
     cutOldest() {
       const [oldest] = places;
       if (oldest !== undefined) cut(oldest);
+    },
+    cutAll() {
+      for (const place of [...places]) cut(place);
     },
     trim(wanted) {
       let freed = 0;

@@ -3,6 +3,7 @@ import { HttpError } from "../errors.ts";
 import type { EventStream, Framing, Outlet } from "../event-stream.ts";
 import { invalid, LAST_EVENT_HEADER, RESUME_HEADER, type StreamPlace } from "./asked.ts";
 import { createCutter } from "./cut.ts";
+import type { StreamJournal } from "./journal.ts";
 import { createLog, type StreamLog } from "./log.ts";
 
 export type StreamLimits = {
@@ -21,6 +22,10 @@ type NewStream = {
   readonly framing: Framing;
   /** Called when the stream begins: from then on its work doesn't end with the connection. */
   readonly onBegun: () => void;
+  /** Undefined if it need not outlive this process. */
+  readonly journal?: StreamJournal | undefined;
+  /** Whether it began in an earlier process. */
+  readonly isRevived?: boolean;
 };
 
 type Reading = StreamPlace & { readonly tenant: string; readonly outlet: Outlet; readonly onEnd: () => void };
@@ -29,11 +34,14 @@ type Reading = StreamPlace & { readonly tenant: string; readonly outlet: Outlet;
 export type Streams = {
   /** Keeps what is sent by the returned outlet. @param outlet the way to the first reader */
   readonly keep: (stream: NewStream, outlet: Outlet) => Outlet;
+  readonly has: (id: string) => boolean;
   /** Answers with what follows in a stream. Throws `HttpError` or `InvalidRequestError`. */
   readonly read: (reading: Reading) => Response;
   /** Ends its work and forgets it. Throws `HttpError` if there is none. */
   readonly remove: (id: string, tenant: string) => void;
-  /** From now on nobody can come back: work without a reader ends. */
+  /** Leaves the streams that are written down to the next process. Their readers are cut off, so that they ask for them there. */
+  readonly suspend: () => void;
+  /** From now on nobody can come back here: work without a reader ends. */
   readonly leave: () => void;
   /** Resolves when the work of all streams has ended. */
   readonly settled: () => Promise<void>;
@@ -47,6 +55,8 @@ type Kept = {
   readonly tenant: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly log: StreamLog;
+  readonly journal: StreamJournal | undefined;
+  readonly isRevived: boolean;
   /** Ends the work; undefined once that has ended. */
   cancel: (() => void) | undefined;
   /** Stops the timer of its end. */
@@ -84,14 +94,28 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   let all = 0;
 
   function forget(stream: Kept, why: keyof typeof GONE): void {
-    if (!kept.delete(stream.id)) return;
-    all -= bytesOf(stream);
-    stream.stopTimer();
+    if (!drop(stream)) return;
+    stream.journal?.end();
     gone.set(stream.id, { tenant: stream.tenant, why });
     const [oldest] = gone.keys();
     if (gone.size > MAX_GONE && oldest !== undefined) gone.delete(oldest);
     stream.cancel?.();
     stream.log.end();
+    wakeAll();
+  }
+
+  function drop(stream: Kept): boolean {
+    if (!kept.delete(stream.id)) return false;
+    all -= bytesOf(stream);
+    stream.stopTimer();
+    return true;
+  }
+
+  function suspend(stream: Kept): void {
+    if (!drop(stream)) return;
+    stream.journal?.suspend();
+    stream.log.cutAll();
+    stream.cancel?.();
     wakeAll();
   }
 
@@ -109,7 +133,8 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     } else if (stream.log.readers() > 0) {
       stream.stopTimer = () => {};
     } else if (isLeaving) {
-      forget(stream, "abandoned");
+      if (stream.journal?.isOn() === true) suspend(stream);
+      else forget(stream, "abandoned");
     } else {
       stream.stopTimer = clock.after(resumeGraceMs, () => forget(stream, "abandoned"));
     }
@@ -118,6 +143,7 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   /** Whether a running stream may take more. Makes room where it can. */
   function makeRoom(stream: Kept): boolean {
     const own = bytesOf(stream) - resumeBytes * SHARE;
+    if (own <= 0 && all <= resumeBytes) return true;
     if (own > 0) all -= stream.log.trim(own);
     while (all > resumeBytes) {
       const victim = oldestOfHeaviest();
@@ -146,16 +172,23 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   }
 
   /** Takes all that the work brings, as far as there is room. */
-  async function produce(stream: Kept, source: EventStream, { mark, hasIds }: Framing): Promise<void> {
-    const { id, log } = stream;
+  async function produce(stream: Kept, source: EventStream, framing: Framing): Promise<void> {
+    const { id, log, journal } = stream;
+    const { mark, hasIds, comment } = framing;
     const cutter = createCutter(mark);
+    let count = 0;
 
     function add(events: readonly string[]): void {
+      const numbered = hasIds ? events.map((event, index) => `id: ${id}:${count + index + 1}\n${event}`) : events;
+      count += events.length;
+      // What a client has seen is written, so that every process goes on from there.
+      if (journal === undefined) append(numbered);
+      else journal.whenWritten(() => append(numbered));
+    }
+    function append(numbered: readonly string[]): void {
       const before = log.bytes();
-      const from = log.last() + 1;
-      const numbered = hasIds ? events.map((event, index) => `id: ${id}:${from + index}\n${event}`) : events;
       log.append(numbered);
-      if (kept.has(id)) all += log.bytes() - before;
+      if (kept.get(id) === stream) all += log.bytes() - before;
     }
     function take(frames: string): void {
       const { events, comments } = cutter.cut(frames);
@@ -165,7 +198,9 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
 
     if (source.opening !== "") take(source.opening);
     source.sendBeatsBy((frames) => {
-      take(frames());
+      // An event would have a number that it doesn't have in another process.
+      if (journal === undefined) take(frames());
+      else take(comment("keep-alive"));
       return true;
     });
     try {
@@ -186,8 +221,10 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     } catch {
       // It was cancelled, and nothing follows.
     }
+    if (journal !== undefined) await new Promise<void>((resolve) => journal.whenWritten(resolve));
     stream.cancel = undefined;
     log.end();
+    journal?.finish();
     if (!kept.delete(id)) return;
     // Those that ended are in the order of their ends.
     kept.set(id, stream);
@@ -196,7 +233,7 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   }
 
   function readFrom(stream: Kept, after: number, outlet: Outlet, onEnd: () => void): Response {
-    const { log, headers } = stream;
+    const { log, headers, journal } = stream;
     while (log.readers() >= MAX_READERS) log.cutOldest();
     const reader = log.read(after);
     let isOver = false;
@@ -207,7 +244,7 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
       onEnd();
     }
     return outlet.accept({
-      headers: { ...headers, [RESUME_HEADER]: promise },
+      headers: { ...headers, [RESUME_HEADER]: journal?.isOn() === true ? `${promise}, journal` : promise },
       opening: "",
       take: reader.take,
       sendBeatsBy() {},
@@ -230,10 +267,10 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   }
 
   return {
-    keep: ({ id, tenant, framing, onBegun }, outlet) => ({
+    keep: ({ id, tenant, framing, onBegun, journal, isRevived = false }, outlet) => ({
       accept(source) {
         const stream: Kept = {
-          ...{ id, tenant, headers: source.headers },
+          ...{ id, tenant, headers: source.headers, journal, isRevived },
           log: createLog({
             taken: wakeAll,
             readersChanged() {
@@ -246,16 +283,21 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
         };
         kept.set(id, stream);
         all += bytesOf(stream);
+        journal?.announce();
         onBegun();
         const work = produce(stream, source, framing).finally(() => running.delete(work));
         running.add(work);
         return readFrom(stream, 0, outlet, () => {});
       },
     }),
+    has: (id) => kept.has(id),
     read({ id, tenant, after, outlet, onEnd }) {
       const stream = find(id, tenant);
       const { log } = stream;
-      if (after > log.last()) throw invalid(LAST_EVENT_HEADER, `${log.last()} at most, the last event so far`);
+      // What an earlier process sent comes again first.
+      const isComing = stream.isRevived && stream.cancel !== undefined;
+      if (after > log.last() && !isComing)
+        throw invalid(LAST_EVENT_HEADER, `${log.last()} at most, the last event so far`);
       if (after < log.first() - 1) {
         throw lost(id, `Its events up to ${log.first() - 1} were forgotten, because it is too long to be kept whole.`);
       }
@@ -266,6 +308,12 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
       return readFrom(stream, after, outlet, onEnd);
     },
     remove: (id, tenant) => forget(find(id, tenant), "cancelled"),
+    suspend() {
+      for (const stream of [...kept.values()]) {
+        if (stream.journal?.isOn() === true) suspend(stream);
+        else stream.journal?.suspend();
+      }
+    },
     leave() {
       isLeaving = true;
       for (const stream of [...kept.values()]) if (stream.cancel !== undefined) setTimer(stream);
@@ -280,7 +328,8 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   };
 }
 
-function lost(id: string, why: string): HttpError {
+/** The error for a stream that was there. */
+export function lost(id: string, why: string): HttpError {
   return new HttpError(410, `The stream '${id}' can't be taken up. ${why} Send the request again.`, "stream_gone");
 }
 

@@ -22,6 +22,8 @@ export type Answer = {
 };
 
 export type AnswerOptions = {
+  /** A new one if absent. */
+  readonly id?: string;
   /** False if absent. */
   readonly tellsFunctionCall?: boolean;
   /** The request's priority; `default` if absent. */
@@ -35,10 +37,10 @@ export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
   choices: number,
-  { tellsFunctionCall = false, priority = "default", toolLabels = new Map() }: AnswerOptions = {},
+  { id = newId(), tellsFunctionCall = false, priority = "default", toolLabels = new Map() }: AnswerOptions = {},
 ): Answer {
   return {
-    id: newId(),
+    id,
     // The target of a route is known with the first event.
     get model() {
       return model.id;
@@ -52,9 +54,9 @@ export function newAnswer(
   };
 }
 
-/** Creates the id of an answer. Faster than `randomBytes`: Node fetches the random bytes of many UUIDs at once. */
-export function newId(): string {
-  return `chatcmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`;
+/** Creates the id of an answer. Random digits are faster than `randomBytes`: Node fetches the random bytes of many UUIDs at once. */
+export function newId(digits = randomUUID().replaceAll("-", "")): string {
+  return `chatcmpl-${digits.slice(0, 29)}`;
 }
 
 /** The client's name and type of the called tool. */

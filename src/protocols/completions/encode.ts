@@ -34,9 +34,10 @@ export type Asked = {
 export function newAnswer(
   model: { readonly id: string; readonly createdUnixSeconds: number },
   createdUnixSeconds: number,
+  id = newId(),
 ): Answer {
   return {
-    id: newId(),
+    id,
     // The target of a route is known with the first event.
     get model() {
       return model.id;
@@ -46,9 +47,9 @@ export function newAnswer(
   };
 }
 
-/** Creates the id of an answer. */
-export function newId(): string {
-  return `cmpl-${randomUUID().replaceAll("-", "").slice(0, 29)}`;
+/** Creates the id of an answer, with random digits if none are given. */
+export function newId(digits = randomUUID().replaceAll("-", "")): string {
+  return `cmpl-${digits.slice(0, 29)}`;
 }
 
 type Choice = { text: string; prompt: PromptLogprob[]; logprobs: SampledLogprob[]; reason: FinishReason };

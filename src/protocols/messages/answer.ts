@@ -30,13 +30,14 @@ export function newAnswer(
   contextTokens: number | undefined,
   showThinking: boolean,
   priority: Priority = "default",
+  id = newId(),
 ): Answer {
-  return { id: newId(), model, contextTokens, showThinking, priority };
+  return { id, model, contextTokens, showThinking, priority };
 }
 
-/** Creates the id of an answer. */
-export function newId(): string {
-  return `msg_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
+/** Creates the id of an answer, with random digits if none are given. */
+export function newId(digits = randomUUID().replaceAll("-", "")): string {
+  return `msg_${digits.slice(0, 24)}`;
 }
 
 /** The end of an answer, and the facts reported with it. */

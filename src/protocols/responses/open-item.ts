@@ -34,26 +34,26 @@ export type OpenItem =
 /** An open item that is a tool call. */
 type OpenCall = Extract<OpenItem, { index: number }>;
 
-export function newItem(type: "reasoning" | "refusal" | "message"): OpenItem {
+export function newItem(type: "reasoning" | "refusal" | "message", { digits }: ResponseHead): OpenItem {
   switch (type) {
     case "message":
-      return { type, id: newId("msg"), text: "", logprobs: [] };
+      return { type, id: newId("msg", digits?.()), text: "", logprobs: [] };
     case "refusal":
-      return { type, id: newId("msg"), text: "" };
+      return { type, id: newId("msg", digits?.()), text: "" };
     case "reasoning":
-      return { type, id: newId("rs"), text: "" };
+      return { type, id: newId("rs", digits?.()), text: "" };
   }
 }
 
 export function newCall(
   { id: callId, name, index }: Extract<GenerationEvent, { type: "toolCall" }>,
-  { toolLabels }: ResponseHead,
+  { toolLabels, digits }: ResponseHead,
 ): OpenCall {
   const label = toolLabels.get(name) ?? { type: "function", name };
   const call = { index, callId, label, text: "" };
   return label.type === "custom"
-    ? { ...call, type: "custom_tool_call", id: newId("ctc"), reader: createInputReader() }
-    : { ...call, type: "function_call", id: newId("fc") };
+    ? { ...call, type: "custom_tool_call", id: newId("ctc", digits?.()), reader: createInputReader() }
+    : { ...call, type: "function_call", id: newId("fc", digits?.()) };
 }
 
 export function isCall(item: OpenItem): item is OpenCall {

@@ -80,6 +80,8 @@ export type ResponseHead = {
   readonly serviceTier: UsedTier;
   /** The client's names and types of the tools, by the model's names. */
   readonly toolLabels: ToolOffer["labels"];
+  /** The digits of the next item's id; random ones if absent. */
+  readonly digits?: (() => string) | undefined;
 };
 
 /** The parts of a response that change while it runs. */

@@ -3,7 +3,6 @@ import type { FinishReason, GenerationEvent, Usage } from "../../generation/even
 import { encodeLogprobs } from "../chat/encode-logprobs.ts";
 import type { WireError } from "../errors.ts";
 import type { ResponseEvent, WireLogprob } from "./events.ts";
-import { newId } from "./ids.ts";
 import type { ItemStatus, OutputItem } from "./items.ts";
 import { appendText, closeItem, isCall, newCall, newItem, type OpenItem, openItem, showItem } from "./open-item.ts";
 import {
@@ -89,7 +88,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number, isAs
     if (open?.type === type) {
       return [appendText(open, output.length, text, logprobs)];
     }
-    const item = newItem(type);
+    const item = newItem(type, head);
     return [...begin(item), appendText(item, output.length, text, logprobs)];
   }
 
@@ -149,10 +148,7 @@ export function createResponseWriter(head: ResponseHead, now: () => number, isAs
       }
       const isWhole = finish === "stop" || finish === "tool_calls";
       // Clients expect a message even in an empty answer.
-      const events =
-        isAsked && open === undefined && output.length === 0
-          ? begin({ type: "message", id: newId("msg"), text: "", logprobs: [] })
-          : [];
+      const events = isAsked && open === undefined && output.length === 0 ? begin(newItem("message", head)) : [];
       events.push(...end(isWhole ? "completed" : "incomplete"));
       status = isWhole ? "completed" : "incomplete";
       usage = usage && { ...usage, ...encodeCost(cost) };

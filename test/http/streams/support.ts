@@ -33,6 +33,8 @@ export async function begin(
   return { response, id: response.headers.get("x-request-id") ?? "" };
 }
 
+const CUT_OFF = { done: undefined, value: "" };
+
 /** What a client reads of an answer: up to `count` whole events, then it leaves. */
 export async function readEvents(
   response: Response,
@@ -43,7 +45,8 @@ export async function readEvents(
   const events: string[] = [];
   let held = "";
   while (events.length < count) {
-    const { done, value = "" } = (await reader?.read()) ?? { done: true };
+    const { done, value = "" } = (await reader?.read().catch(() => CUT_OFF)) ?? CUT_OFF;
+    if (done === undefined) return { events, isWhole: false };
     held += value;
     for (let at = held.indexOf(mark); at >= 0 && events.length < count; at = held.indexOf(mark)) {
       events.push(held.slice(0, at + mark.length));
