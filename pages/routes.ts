@@ -9,6 +9,7 @@ type Page = {
 
 const PAGES: Readonly<Record<PagePath, Page>> = {
   "/": { title: "Now", load: () => import("./now/page.tsx") },
+  "/chat": { title: "Chat", load: () => import("./chat/page.tsx") },
 };
 
 export type PageRoute = Page & { readonly path: PagePath };

@@ -42,15 +42,31 @@ try {
 
 async function takeForDocs(browser: Browser): Promise<void> {
   await mkdir("docs/images", { recursive: true });
+  await takeChat(browser);
   const page = await open(browser, LOOKS[0], "/");
   keepBusy();
   await setTimeout(LOAD_MS);
   await page.screenshot({ path: "docs/images/now.png", clip: { x: 0, y: 0, width: 1280, height: 960 } });
 }
 
+async function takeChat(browser: Browser): Promise<void> {
+  const page = await open(browser, LOOKS[0], "/chat");
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Tokens at most").fill("160");
+  await page.getByLabel("Probabilities of tokens").check();
+  await page.getByRole("button", { name: "Close" }).click();
+  for (const question of ["What is a canal lock?", "List three kinds of gates, with a short sentence on each."]) {
+    await page.getByRole("textbox", { name: "Message" }).fill(question);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Send", exact: true }).waitFor();
+  }
+  await page.screenshot({ path: "docs/images/chat.png", clip: { x: 0, y: 0, width: 1280, height: 960 } });
+  await page.context().close();
+}
+
 async function takeAll(browser: Browser, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
-  const paths = ["/"];
+  const paths = ["/", "/chat"];
   const pages: { readonly page: Page; readonly name: string }[] = [];
   for (const path of paths) {
     for (const look of LOOKS) {

@@ -1,5 +1,11 @@
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { z } from "zod";
+import { writeSamples } from "../../pages/chat/request/samples.ts";
 import { preparePython, runPython } from "./python/environment.ts";
 
 const model = "smollm2-135m-instruct";
@@ -39,11 +45,16 @@ const report = z.strictObject({
 });
 
 let found: z.infer<typeof report>;
+let python: string;
+let folder: string;
 
 beforeAll(async () => {
-  const python = await preparePython();
+  python = await preparePython();
+  folder = await mkdtemp(join(tmpdir(), "sluice-python-"));
   found = report.parse(await runPython(python, "openai_client.py", `${inject("gatewayUrl")}/v1`, model));
 }, 200_000);
+
+afterAll(() => rm(folder, { recursive: true }));
 
 describe("the official Python openai package", () => {
   test("gets an unstreamed answer, with the request's id", () => {
@@ -57,6 +68,18 @@ describe("the official Python openai package", () => {
       text: found.chat.text,
       completion_tokens: found.chat.completion_tokens,
     });
+  });
+
+  test("runs the program that the Chat page writes for a request", async () => {
+    const body = {
+      ...{ model, messages: [{ role: "user", content: 'Say "it\'s".' }], temperature: 0, max_tokens: 8 },
+      ...{ top_k: 1, regex: "(yes|no)!", stream: true, stream_options: { include_usage: true } },
+    };
+    const sample = writeSamples(inject("gatewayUrl"), body).find(({ language }) => language === "Python");
+    const file = join(folder, "sample.py");
+    await writeFile(file, sample?.code ?? "");
+    const { stdout } = await promisify(execFile)(python, [file]);
+    expect(stdout).toMatch(/^(yes|no)!$/);
   });
 
   test("takes up a stream that broke off", () => {

@@ -1,0 +1,49 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Button } from "../../frame/parts.tsx";
+
+type EditorProps = {
+  readonly text: string;
+  readonly label: string;
+  readonly done: string;
+  readonly onDone: (text: string) => void;
+  readonly onCancel: () => void;
+};
+
+/** Edits a message in its place. */
+export function Editor({ text, label, done, onDone, onCancel }: EditorProps) {
+  const [value, setValue] = useState(text);
+  const area = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    area.current?.focus();
+    area.current?.setSelectionRange(text.length, text.length);
+  }, [text]);
+  const finish = () => {
+    if (value.trim() !== "") onDone(value);
+  };
+  return (
+    <div class="editor">
+      <textarea
+        ref={area}
+        aria-label={label}
+        rows={Math.min(16, Math.max(3, value.split("\n").length + 1))}
+        value={value}
+        onInput={(event) => setValue(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.isComposing) return;
+          if (event.key === "Escape") {
+            event.stopPropagation();
+            onCancel();
+          } else if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) finish();
+        }}
+      />
+      <div class="editor-acts">
+        <Button kind="quiet" onClick={onCancel}>
+          Cancel
+        </Button>
+        <Button kind="primary" disabled={value.trim() === ""} onClick={finish}>
+          {done}
+        </Button>
+      </div>
+    </div>
+  );
+}
