@@ -10,6 +10,8 @@ type Page = {
 const PAGES: Readonly<Record<PagePath, Page>> = {
   "/": { title: "Now", load: () => import("./now/page.tsx") },
   "/chat": { title: "Chat", load: () => import("./chat/page.tsx") },
+  "/requests": { title: "Requests", load: () => import("./requests/page.tsx") },
+  "/what-if": { title: "What if", load: () => import("./what-if/page.tsx") },
 };
 
 export type PageRoute = Page & { readonly path: PagePath };

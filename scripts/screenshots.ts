@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Browser, Page } from "playwright-core";
+import { PAGE_PATHS } from "../src/http/page-paths.ts";
 import { startBrowser } from "../test/fixtures/chromium.ts";
 import { announcedUrl } from "./clients/kit/process.ts";
 
@@ -66,7 +67,7 @@ async function takeChat(browser: Browser): Promise<void> {
 
 async function takeAll(browser: Browser, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
-  const paths = ["/", "/chat"];
+  const paths = PAGE_PATHS;
   const pages: { readonly page: Page; readonly name: string }[] = [];
   for (const path of paths) {
     for (const look of LOOKS) {

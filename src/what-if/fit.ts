@@ -13,28 +13,25 @@ const USUAL_FURTHER = 0.1;
 const ROUNDS = 5;
 
 /**
- * How fast the engine was that answered these requests. First by what each was measured with; then so that the simulation of the same requests
- * spends as much time on prompts and on answers as the engine did. Waits are not fitted: that they come out right is what shows whether the
- * simulation can be believed.
+ * How fast the engine was that answered these requests. First by what each was measured with; then so that in the simulation of the same requests
+ * the middle one spends as much time on its prompt, and on its answer, as it did. Waits are not fitted: that they come out right is what shows
+ * whether the simulation can be believed.
  */
 export function fitPace(log: readonly LoggedRequest[], setting: Setting): Pace {
   let pace = firstGuess(log, setting.slots);
   for (let round = 0; round < ROUNDS; round++) {
-    const outcomes = simulate(log, setting, pace);
-    const sums = { prefillMs: 0, decodeMs: 0, realPrefillMs: 0, realDecodeMs: 0 };
-    for (const [at, outcome] of outcomes.entries()) {
+    const prefills: number[] = [];
+    const decodes: number[] = [];
+    for (const [at, outcome] of simulate(log, setting, pace).entries()) {
       const request = log[at];
       if (outcome.type !== "answered" || request === undefined) continue;
-      sums.prefillMs += outcome.prefillMs;
-      sums.decodeMs += outcome.decodeMs;
-      sums.realPrefillMs += request.prefillMs;
-      sums.realDecodeMs += request.decodeMs;
+      if (outcome.prefillMs > 0 && request.prefillMs > 0) prefills.push(request.prefillMs / outcome.prefillMs);
+      if (outcome.decodeMs > 0 && request.decodeMs > 0) decodes.push(request.decodeMs / outcome.decodeMs);
     }
-    const prefill = ratio(sums.realPrefillMs, sums.prefillMs);
-    const decode = ratio(sums.realDecodeMs, sums.decodeMs);
+    const decode = middleOf(decodes);
     pace = {
       ...pace,
-      prefillMs: Math.max(LEAST_MS, pace.prefillMs * prefill),
+      prefillMs: Math.max(LEAST_MS, pace.prefillMs * middleOf(prefills)),
       stepMs: Math.max(LEAST_MS, pace.stepMs * decode),
       furtherMs: pace.furtherMs * decode,
     };
@@ -42,8 +39,9 @@ export function fitPace(log: readonly LoggedRequest[], setting: Setting): Pace {
   return pace;
 }
 
-function ratio(real: number, simulated: number): number {
-  return simulated > 0 && real > 0 ? real / simulated : 1;
+/** Not the mean: a request that was set aside for a minute says nothing of a pace. */
+function middleOf(ratios: readonly number[]): number {
+  return ratios.length === 0 ? 1 : quantile(ratios, 0.5);
 }
 
 function firstGuess(log: readonly LoggedRequest[], slots: number): Pace {

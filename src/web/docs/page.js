@@ -61,7 +61,8 @@ async function send({ url, method, headers: extra, body, signal, output }) {
   const elapsed = () => `${Math.round(performance.now() - startedMs)} ms`;
   const key = document.getElementById("key").value;
   const headers = {
-    ...(body !== undefined && { "content-type": "application/json" }),
+    // A form names its own type, with its boundary.
+    ...(typeof body === "string" && { "content-type": "application/json" }),
     ...(key !== "" && { authorization: `Bearer ${key}` }),
     ...Object.fromEntries(extra),
   };
@@ -78,6 +79,16 @@ async function send({ url, method, headers: extra, body, signal, output }) {
     output.raw.textContent = pretty(text);
     output.status.textContent += `, all in ${elapsed()}`;
   }
+}
+
+/** A form with the fields of a JSON object; what is a file's content is sent as one. */
+function toForm(text) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(JSON.parse(text))) {
+    const { filename = "example.jsonl", content = value } = Object(value);
+    form.append(name, name === "file" || name === "data" ? new File([content], filename) : String(value));
+  }
+  return form;
 }
 
 function pretty(text) {
@@ -97,7 +108,9 @@ function renderTry(api, path, method, operation, defaults) {
       value: path === "/v1/models/{id}" ? (defaults.model ?? "") : "",
     }),
   }));
-  const examples = Object.entries(operation.requestBody?.content["application/json"].examples ?? {});
+  const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
+  const isForm = type === "multipart/form-data";
+  const examples = Object.entries(content?.examples ?? {});
   const show = (value) =>
     JSON.stringify(value.model === undefined ? value : { ...value, model: defaults.model ?? value.model }, null, 2);
   const body =
@@ -140,7 +153,7 @@ function renderTry(api, path, method, operation, defaults) {
         url: base + target + (query === "" ? "" : `?${query}`),
         method,
         headers: given("header"),
-        body: body?.value,
+        body: isForm ? toForm(body.value) : body?.value,
         signal: running.signal,
         output: { status, text, raw, frames: 0 },
       });
@@ -154,6 +167,7 @@ function renderTry(api, path, method, operation, defaults) {
   });
   return [
     element("h3", { textContent: "Try it" }),
+    isForm ? element("p", { className: "quiet", textContent: "Sent as a form, with these fields:" }) : undefined,
     examples.length > 1 ? element("div", { className: "bar" }, "Example ", choose) : undefined,
     ...parameters.map(({ name, description, input }) =>
       element("p", {}, element("code", { textContent: `${name} ` }), input, " ", ...prose(description)),
@@ -172,7 +186,7 @@ function renderOperation(api, path, method, operation, defaults) {
     element("span", { className: "quiet", textContent: operation.summary }),
   ];
   const details = openable(head, () => {
-    const request = operation.requestBody?.content["application/json"].schema;
+    const [{ schema: request } = {}] = Object.values(operation.requestBody?.content ?? {});
     const content = [
       operation.description === undefined ? undefined : element("p", {}, ...prose(operation.description)),
       request === undefined ? undefined : element("h3", { textContent: "Request" }),
