@@ -13,6 +13,7 @@ import { addSettingOptions, optionTerm } from "./options.ts";
 import { addPipeCommand } from "./pipe/commands.ts";
 import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
+import { addVersionCommands } from "./version-commands.ts";
 
 /** The width of the help outside a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -91,12 +92,15 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   const models = program
     .command("models")
+    // The flags after its subcommand are not its own.
+    .enablePositionalOptions()
     .description("list the catalogue and which models are downloaded")
     .action(async (flags: Flags) => {
       const { models } = await import("./models.ts");
       done(await models(flags, context));
     });
   addSettingOptions(models, ["modelsDir"]);
+  addVersionCommands(models, context, done);
 
   const ps = program
     .command("ps")

@@ -18,6 +18,14 @@ export const modelSettings = {
       "GPUs of each replica by their numbers, as 0,1 or 0+1,2+3; replicas beyond the list begin with its first entry again; auto lets llama.cpp use all",
     placeholder: "auto|list",
   }),
+  canary: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      "share of the sessions that a new version of a model's file gets until it is promoted, from 0 to 1; 1 replaces the old one once the new one is loaded",
+    ),
   context: z
     .union([z.literal("auto"), z.int().min(64).max(1_048_576)])
     .default("auto")

@@ -134,6 +134,7 @@ export const configSchema = z.strictObject({
   slots: modelSettings.slots,
   replicas: modelSettings.replicas,
   devices: modelSettings.devices,
+  canary: modelSettings.canary,
   context: modelSettings.context,
   threads: modelSettings.threads,
   gpu: modelSettings.gpu,

@@ -59,9 +59,15 @@ function changeOf({ key, isSecret, valueSchema }: Setting, running: Config, read
   return isPlain ? { setting: key, from: running[key], to: read[key] } : { setting: key };
 }
 
+/** The settings of single models that count for those that run, too. */
+const LIVE_OF_MODELS: ReadonlySet<string> = new Set(["canary"]);
+
 /** Which of a model's settings differ between two sets that were made for it by `settingsOf`. */
 export function differingModelSettings(running: Config, read: Config): readonly SettingChange[] {
   return settings
-    .filter(({ key }) => Object.hasOwn(modelSettings, key) && !isDeepStrictEqual(running[key], read[key]))
+    .filter(
+      ({ key }) =>
+        Object.hasOwn(modelSettings, key) && !LIVE_OF_MODELS.has(key) && !isDeepStrictEqual(running[key], read[key]),
+    )
     .map((setting) => changeOf(setting, running, read));
 }

@@ -10,7 +10,7 @@ import { forkEmbedder, forkWorkerOn } from "../engine/host/worker-child.ts";
 import { type LocalModel, writesText } from "../models/index.ts";
 import { type Berth, createMemory, type Memory } from "../residence/memory.ts";
 import { keptPrefixes } from "./kept-prefixes.ts";
-import { embedderBytes, engineBytes, memoryBudget } from "./memory-budget.ts";
+import { embedderBytes, engineBytes, memoryBudget, modelBytes } from "./memory-budget.ts";
 
 /** A process that writes a model's text, and its place in memory. */
 export type ModelEngine = Engine & { readonly berth: Berth };
@@ -28,8 +28,10 @@ export type Engines = {
   readonly memory: Memory;
   /** By the models' ids. */
   readonly processes: ReadonlyMap<string, ModelProcesses>;
-  /** Creates the processes of one more model. @param config the settings of all models */
-  readonly add: (model: GivenModel, config: Config) => ModelProcesses;
+  /** Creates the processes of one more model. @param config the settings of all models. @param after resolves when they may take memory */
+  readonly add: (model: GivenModel, config: Config, after?: Promise<void>) => ModelProcesses;
+  /** Whether a model fits beside all that is in memory now. */
+  readonly hasRoomFor: (model: GivenModel, config: Config) => boolean;
 };
 
 /** A model that the gateway serves. */
@@ -63,8 +65,9 @@ export function createEngines({ config, models, onDemand = [], logger }: Engines
     maxWaitMs: config.maxWaitMs,
     logger,
   });
-  const create = (model: GivenModel, settings: Config): ModelProcesses => {
-    const own = { config: settingsOf(settings, [model.id, ...model.aliases]), isNamed: model.isOnDemand !== true };
+  const create = (model: GivenModel, settings: Config, after?: Promise<void>): ModelProcesses => {
+    const config = settingsOf(settings, [model.id, ...model.aliases]);
+    const own = { config, isNamed: model.isOnDemand !== true, after };
     const child = logger.child({ model: model.id });
     return {
       engines: writesText(model.gguf) ? createModelEngines(model, own, memory, child) : [],
@@ -76,6 +79,10 @@ export function createEngines({ config, models, onDemand = [], logger }: Engines
     memory,
     processes: new Map(given.map((model) => [model.id, create(model, config)])),
     add: create,
+    hasRoomFor(model, settings) {
+      const { heldBytes, budgetBytes } = memory;
+      return heldBytes + modelBytes(model, settingsOf(settings, [model.id, ...model.aliases])) <= budgetBytes;
+    },
   };
 }
 
@@ -90,7 +97,24 @@ function hasReserve({ memory }: Config, isNamed: boolean): boolean {
   return memory === "auto" && isNamed;
 }
 
-type Own = { readonly config: Config; readonly isNamed: boolean };
+type Own = { readonly config: Config; readonly isNamed: boolean; readonly after: Promise<void> | undefined };
+
+/** Room that is asked for once something else has left. */
+function roomAfter(after: Promise<void>, room: Berth["room"]): Berth["room"] {
+  return {
+    take(grant, refuse) {
+      let leave: (() => void) | undefined;
+      let hasLeft = false;
+      void after.then(() => {
+        if (!hasLeft) leave = room.take(grant, refuse);
+      });
+      return () => {
+        hasLeft = true;
+        leave?.();
+      };
+    },
+  };
+}
 
 function createModelEngines(model: LocalModel, own: Own, memory: Memory, logger: Logger): readonly ModelEngine[] {
   const { replicas } = own.config;
@@ -102,7 +126,7 @@ function createModelEngines(model: LocalModel, own: Own, memory: Memory, logger:
 /** @param index which of the model's replicas it is */
 function createModelEngine(
   model: LocalModel,
-  { config, isNamed }: Own,
+  { config, isNamed, after }: Own,
   memory: Memory,
   logger: Logger,
   index: number,
@@ -139,7 +163,7 @@ function createModelEngine(
     },
     logger,
     ...(devices !== undefined && { spawn: () => forkWorkerOn(devices) }),
-    room: berth.room,
+    room: after === undefined ? berth.room : roomAfter(after, berth.room),
     ...(!isNamed && { isKept: () => false, policy: { retryDelayMs: ON_DEMAND_RETRY_MS } }),
   });
   berth.follow(engine);
@@ -158,7 +182,7 @@ function warnIfUnused(engine: Engine, logger: Logger): void {
   });
 }
 
-function createModelEmbedder(model: LocalModel, { config, isNamed }: Own, memory: Memory, logger: Logger) {
+function createModelEmbedder(model: LocalModel, { config, isNamed, after }: Own, memory: Memory, logger: Logger) {
   const devices = devicesOf(config.devices, 0);
   const berth = memory.join({
     id: model.id,
@@ -179,7 +203,7 @@ function createModelEmbedder(model: LocalModel, { config, isNamed }: Own, memory
     },
     logger,
     ...(devices !== undefined && { spawn: () => forkEmbedder(devices) }),
-    room: berth.room,
+    room: after === undefined ? berth.room : roomAfter(after, berth.room),
     // Its berth ends it.
     policy: { idleMs: undefined },
     isKept: () => false,

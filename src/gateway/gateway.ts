@@ -12,13 +12,13 @@ import { createBackgroundRuns } from "../http/responses/background.ts";
 import { createStreamsDoor, type JournalOptions } from "../http/streams/door.ts";
 import type { Access } from "../keys/access.ts";
 import { outputLifeOf } from "../protocols/batches/batch.ts";
-import { createDepartures } from "./departures.ts";
 import { composeLayers, type Layers } from "./layers.ts";
 import { createLife, type Life } from "./life.ts";
 import { openLive } from "./live.ts";
 import type { GatewayOptions } from "./options.ts";
 import { openParts, type Parts } from "./parts.ts";
-import { createReload } from "./reload.ts";
+import { createReload, type LiveReload } from "./reload.ts";
+import { createVersionControl } from "./version-control.ts";
 import { type WarmPresets, warmPresets, warmWhenReady } from "./warm-presets.ts";
 import { createWhatIf } from "./what-if.ts";
 
@@ -71,19 +71,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const runs = createBackgroundRuns();
   const journal = config.journal ? openJournal(options, parts, (caller) => requestAs(app, caller)) : undefined;
   const streams = createStreamsDoor(config, journal && { journal });
-  const departures = createDepartures();
   const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control });
   const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
     requestAs(app, { keyId, priority: "batch", restUntilMs }),
   );
-  const life = createLife({ ...parts, ...layers, departures, runs, streams, batches, warmUp, live });
-  const reload = openReload(options, { ...parts, ...layers, departures, life });
+  const life = createLife({ ...parts, ...layers, runs, streams, batches, warmUp, live });
+  const reloading = openReload(options, { ...parts, ...layers, life });
+  const reload = reloading?.reload;
   const { noteAnswer, traceOf, writeMetrics, requests } = parts.observers;
   const app = createApp({
     ...{ generate: layers.generate, embed: layers.embed, models, library: parts.library, presets: parts.presets },
     settings: options.hosts === undefined ? config : { ...config, hosts: options.hosts },
     ...{ state: parts.state, files: parts.files.open, batches, runs, streams, access, warmUp },
-    ...(reload && { reload }),
+    ...(reloading && {
+      reload: reloading.reload,
+      versions: createVersionControl({ ...parts, lookAgain: reloading.lookAgain }),
+    }),
     ...(parts.cache.control && { cache: parts.cache.control }),
     gatewayId: parts.gatewayId,
     isLeaving: life.isLeaving,
@@ -152,12 +155,12 @@ function openGatewayBatches(
   });
 }
 
-type ReloadParts = Parts &
-  Layers & { readonly departures: ReturnType<typeof createDepartures>; readonly life: Pick<Life, "started"> };
-
-function openReload({ readAgain, logger }: GatewayOptions, parts: ReloadParts): Reload | undefined {
-  const { settings, life } = parts;
-  return (
+function openReload(
+  { readAgain, logger }: GatewayOptions,
+  parts: Parts & Layers & { readonly life: Pick<Life, "started" | "isOver"> },
+): LiveReload | undefined {
+  const { settings, life, locals } = parts;
+  const live =
     readAgain &&
     createReload({
       ...parts,
@@ -169,6 +172,19 @@ function openReload({ readAgain, logger }: GatewayOptions, parts: ReloadParts): 
       },
       upstreams: parts.openUpstreams,
       logger,
-    })
-  );
+    });
+  parts.onVersion((id, refused) => {
+    if (life.isOver()) return;
+    const note = () => refused && locals.decide(id, { type: "refuse", refused });
+    live
+      ?.lookAgain(note)
+      .then(() =>
+        logger.info(
+          { model: id },
+          refused ? "its new version can't be loaded, so the former one stays" : "its new version is loaded",
+        ),
+      )
+      .catch((error: unknown) => logger.error({ err: error, model: id }, "its new version can't be taken over"));
+  });
+  return live;
 }

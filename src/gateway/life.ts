@@ -1,7 +1,6 @@
 import type { Batches } from "../batch/open.ts";
 import type { BackgroundRuns } from "../http/responses/background.ts";
 import type { StreamsDoor } from "../http/streams/door.ts";
-import type { Departures } from "./departures.ts";
 import type { Layers } from "./layers.ts";
 import type { GatewayLive } from "./live.ts";
 import type { Parts } from "./parts.ts";
@@ -16,16 +15,27 @@ export type Life = {
   /** Whether it is about to stop. */
   readonly isLeaving: () => boolean;
   readonly leave: () => void;
+  /** Whether it stops or has stopped. */
+  readonly isOver: () => boolean;
   /** Stops the engines, and frees everything. */
   readonly stop: () => Promise<void>;
 };
 
 export type LifeParts = Pick<
   Parts,
-  "locals" | "upstreams" | "directory" | "cache" | "observers" | "access" | "redis" | "files" | "state" | "presets"
+  | "locals"
+  | "upstreams"
+  | "directory"
+  | "cache"
+  | "observers"
+  | "access"
+  | "redis"
+  | "files"
+  | "state"
+  | "presets"
+  | "departures"
 > &
   Pick<Layers, "shadow"> & {
-    readonly departures: Departures;
     readonly runs: BackgroundRuns;
     readonly streams: StreamsDoor;
     readonly batches: Batches;
@@ -36,10 +46,11 @@ export type LifeParts = Pick<
 export function createLife(parts: LifeParts): Life {
   const { locals, upstreams, directory, batches, shadow, warmUp, runs, streams, departures } = parts;
   const { cache, observers, access, redis, files, state, presets } = parts;
-  let isLeaving = false;
+  let [isLeaving, isOver] = [false, false];
   let starting = Promise.resolve();
 
   async function stop(): Promise<void> {
+    isOver = true;
     parts.live.close();
     warmUp.stop();
     shadow?.stop();
@@ -75,6 +86,7 @@ export function createLife(parts: LifeParts): Life {
     },
     started: () => starting,
     isLeaving: () => isLeaving,
+    isOver: () => isOver,
     leave() {
       isLeaving = true;
     },

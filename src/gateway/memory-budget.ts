@@ -2,7 +2,7 @@ import { availableMemory } from "node:process";
 import { readSize } from "../config/amounts.ts";
 import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
-import { estimateModelMemory, type LocalModel } from "../models/index.ts";
+import { estimateModelMemory, type LocalModel, writesText } from "../models/index.ts";
 
 /** The largest context of `--context auto`, as in `engine/llama/model.ts`. */
 const AUTO_CONTEXT_TOKENS = 4096;
@@ -21,6 +21,11 @@ export function engineBytes(model: LocalModel, { slots, context }: Pick<Config, 
 /** The same for a process that makes its vectors: it has one short context. */
 export function embedderBytes(model: LocalModel): number {
   return engineBytes(model, { slots: 1, context: "auto" });
+}
+
+/** What a model is likely to take once it is loaded. @param config the model's own */
+export function modelBytes(model: LocalModel, config: Pick<Config, "slots" | "context" | "replicas">): number {
+  return writesText(model.gguf) ? config.replicas * engineBytes(model, config) : embedderBytes(model);
 }
 
 /**

@@ -7,14 +7,16 @@ import { createModelDirectory, type ModelDirectory } from "../routing/directory.
 import { createHomes, type HomesOptions } from "../routing/homes.ts";
 import type { ModelLibrary } from "../routing/library.ts";
 import { unservedTargets } from "../routing/routes.ts";
+import { createDepartures, type Departures } from "./departures.ts";
 import { createEngines } from "./engines.ts";
 import { forgetPrefixes } from "./kept-prefixes.ts";
 import { createLibrary } from "./library.ts";
 import { createLocalBackend } from "./local-backend.ts";
-import { createLocalModels, type LocalModels } from "./local-models.ts";
+import { createLocalModels, type LocalModels, type LocalModelsOptions } from "./local-models.ts";
 import type { GatewayOptions, LiveSettings } from "./options.ts";
 import { loadPrices } from "./upstream-prices.ts";
 import type { Upstreams } from "./upstreams.ts";
+import { joinVersions } from "./versions.ts";
 
 /** The models that the gateway serves, on this machine and on others, and the names that lead to them. */
 export type ServedModels = {
@@ -24,6 +26,7 @@ export type ServedModels = {
   readonly locals: LocalModels;
   readonly directory: ModelDirectory;
   readonly library: ModelLibrary;
+  readonly departures: Departures;
   /** Undefined while there are none. */
   readonly upstreams: () => Upstreams | undefined;
   /** The upstreams; opens them if there were none and they are needed. */
@@ -40,6 +43,8 @@ export type ServedModelsOptions = GatewayOptions & {
   readonly access: () => LiveAccess;
   /** A try of a request at an upstream has ended. */
   readonly onTry: (upstream: string, outcome: string) => void;
+  /** As `LocalModelsOptions.onVersion`. */
+  readonly onVersion: NonNullable<LocalModelsOptions["onVersion"]>;
 };
 
 /** Makes a backend of each model. Nothing is loaded yet. */
@@ -58,15 +63,25 @@ export async function openModels(options: ServedModelsOptions): Promise<ServedMo
     models: () => writing,
   });
   const started = new Map(engines.processes);
+  const departures = createDepartures();
+  const routing = {
+    tenants: tenantsOf(options.access),
+    homes: createHomes({ redis }),
+    clock: systemClock,
+    now: Date.now,
+  };
   const locals = await createLocalModels({
     config,
     models: [...models, ...onDemand.map((model) => ({ ...model, isOnDemand: true }))],
-    create(model, own) {
+    create(model, own, after) {
       const first = started.get(model.id);
       started.delete(model.id);
-      const processes = first ?? engines.add(model, own);
+      const processes = first ?? engines.add(model, own, after && departures.gone(after));
       return createLocalBackend(model, { config: own, load, processes, version });
     },
+    hasRoomFor: engines.hasRoomFor,
+    join: (stable, next, share) => joinVersions(stable, next, share, routing),
+    onVersion: options.onVersion,
   });
   const openUpstreams = async (given: typeof config) =>
     // Its HTTP client takes 50 ms to read.
@@ -77,12 +92,7 @@ export async function openModels(options: ServedModelsOptions): Promise<ServedMo
   let upstreams = config.upstreams.length === 0 ? undefined : await openUpstreams(config);
   const { mayCome } = upstreamModels(config.upstreams);
   const names = { ...config, mayCome, ...(upstreams && { awaited: upstreams.awaited }) };
-  const directory = createModelDirectory([...locals.backends(), ...(upstreams?.named() ?? [])], names, {
-    tenants: tenantsOf(options.access),
-    homes: createHomes({ redis }),
-    clock: systemClock,
-    now: Date.now,
-  });
+  const directory = createModelDirectory([...locals.backends(), ...(upstreams?.named() ?? [])], names, routing);
   for (const target of unservedTargets(config.routes, directory.list(), mayCome)) {
     logger.warn(`A route has a target that is not served now: ${target}.`);
   }
@@ -103,7 +113,7 @@ export async function openModels(options: ServedModelsOptions): Promise<ServedMo
     forget: (id) => forgetPrefixes(config, id),
   });
   return {
-    ...{ load, memory: engines.memory, locals, directory, library },
+    ...{ load, memory: engines.memory, locals, directory, library, departures },
     upstreams: () => upstreams,
     async openUpstreams(isNeeded) {
       if (isNeeded) upstreams ??= await openUpstreams({ ...settings.current, upstreams: [] });

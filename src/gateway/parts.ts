@@ -12,7 +12,7 @@ import { route, routeEmbeddings } from "../routing/route.ts";
 import { createState, type State } from "../store/state.ts";
 import { readVersion } from "../version.ts";
 import { sweepPrefixes } from "./kept-prefixes.ts";
-import { openModels, type ServedModels } from "./models.ts";
+import { openModels, type ServedModels, type ServedModelsOptions } from "./models.ts";
 import { type Observers, openObservers } from "./observers.ts";
 import type { GatewayOptions, LiveSettings } from "./options.ts";
 
@@ -33,6 +33,8 @@ export type Parts = ServedModels & {
   /** Passes a request to its model, without the layers around all models. */
   readonly routed: Generate;
   readonly embedRouted: Embed;
+  /** Calls `listener` when a model's next version has been loaded, or can't be. */
+  readonly onVersion: (listener: ServedModelsOptions["onVersion"]) => void;
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -43,6 +45,7 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
   const settings: LiveSettings = { current: config };
   void sweepPrefixes(config);
   let observers: Observers | undefined;
+  let hearVersion: ServedModelsOptions["onVersion"] | undefined;
   const presets = await openPresets(config.promptsDir, logger, onPresets);
   const version = readVersion();
   const gatewayId = randomUUID();
@@ -51,6 +54,7 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
   const models = await openModels({
     ...{ ...options, settings, version, gatewayId, redis: sharing("sessions"), access: () => access },
     onTry: (upstream, outcome) => observers?.tried(upstream, outcome),
+    onVersion: (id, refused) => hearVersion?.(id, refused),
   });
   const { directory } = models;
   const state = createState({
@@ -93,6 +97,9 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
       observers,
       routed,
       embedRouted,
+    },
+    onVersion(listener) {
+      hearVersion = listener;
     },
   };
 }

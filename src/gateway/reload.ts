@@ -38,8 +38,15 @@ export type ReloadOptions = {
   readonly access: LiveAccess;
   readonly lengths: AnswerLengths;
   readonly directory: ModelDirectory;
-  readonly departures: Departures;
+  readonly departures: Pick<Departures, "see">;
   readonly logger: Logger;
+};
+
+/** What is taken over while the gateway runs. */
+export type LiveReload = {
+  readonly reload: Reload;
+  /** Looks at the models' versions again, with the settings that are in force. Takes its turn among reloads. @param first what is done then */
+  readonly lookAgain: (first?: () => void) => Promise<void>;
 };
 
 /**
@@ -47,14 +54,16 @@ export type ReloadOptions = {
  * then all are committed in one turn of the event loop. So each request sees the settings from before or those from after. One reload runs at a
  * time. Those that are asked for meanwhile are one: the next.
  */
-export function createReload(options: ReloadOptions): Reload {
+export function createReload(options: ReloadOptions): LiveReload {
   const { logger } = options;
+  /** Settles when the last of those whose turn is now or later has ended. */
+  let last: Promise<void> | undefined;
   let running: Promise<ReloadReport> | undefined;
   let next: Promise<ReloadReport> | undefined;
 
   async function run(): Promise<ReloadReport> {
     try {
-      const report = await reloadOnce(options);
+      const report = await inTurn(() => reloadOnce(options));
       if (hasChanges(report)) logger.info({ reload: toldOf(report) }, "the settings were reloaded");
       else logger.info("the settings have not changed");
       return report;
@@ -71,6 +80,17 @@ export function createReload(options: ReloadOptions): Reload {
     }
   }
 
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const own = last === undefined ? work() : last.then(work);
+    const ended = own
+      .catch(() => {})
+      .then(() => {
+        if (last === ended) last = undefined;
+      });
+    last = ended;
+    return own;
+  }
+
   function begin(): Promise<ReloadReport> {
     const own = run().finally(() => {
       if (running === own) running = undefined;
@@ -79,15 +99,22 @@ export function createReload(options: ReloadOptions): Reload {
     return own;
   }
 
-  return () => {
-    if (running === undefined) return begin();
-    next ??= running
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return begin();
-      });
-    return next;
+  return {
+    reload() {
+      if (running === undefined) return begin();
+      next ??= running
+        .catch(() => {})
+        .then(() => {
+          next = undefined;
+          return begin();
+        });
+      return next;
+    },
+    lookAgain: (first) =>
+      inTurn(async () => {
+        first?.();
+        await lookAgain(options);
+      }),
   };
 }
 
@@ -118,9 +145,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     // From here on nothing waits, so that nothing changes between a check and its commit.
     const keys = access.prepare(config);
     const { mayCome } = upstreamModels(config.upstreams);
-    const awaited = servers === undefined ? {} : { awaited: servers.awaited };
-    const given = [...models.backends, ...(servers?.named() ?? [])];
-    const names = directory.prepare(given, othersThan(given), { ...config, mayCome, ...awaited });
+    const names = prepareNames(options, config, models.backends, upstreams, servers);
     const commitLengths = lengths.prepare(config, names.given);
 
     options.setConfig(config);
@@ -129,12 +154,9 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     texts.commit();
     const left = names.commit();
     const closed = servers?.commit(directory) ?? Promise.resolve();
-    for (const each of left) departures.see(each, closed);
+    for (const each of left) departures.see(each, closed, locals.isServed);
     commitLengths();
-    for (const backend of models.first) {
-      // The engine logs why it can't be loaded.
-      backend.load().catch(() => {});
-    }
+    models.load();
     const unserved = unservedTargets(config.routes, directory.list(), mayCome).map(
       (target) => `A route has a target that is not served now: ${target}.`,
     );
@@ -151,20 +173,49 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
       presets: texts.changes,
       keys: keys.changes,
       waiting: [...waiting, ...models.waiting],
-      warnings: [...(now.warnings ?? []), ...unserved],
+      warnings: [...(now.warnings ?? []), ...models.warnings, ...unserved],
     };
   } catch (error) {
     await Promise.all([models.discard(), servers?.discard()]);
     throw error;
   }
+}
 
-  /** The models that were pulled, and those that upstreams list. */
-  function othersThan(given: readonly Backend[]): readonly Backend[] {
-    const earlier = [...locals.backends(), ...(upstreams?.named() ?? []), ...(upstreams?.listed() ?? [])];
-    const pulled = directory.added().filter((backend) => !earlier.includes(backend) && !given.includes(backend));
-    const taken = new Set([...given, ...pulled].map(({ id }) => id.toLowerCase()));
-    return [...pulled, ...(servers?.listed() ?? []).filter(({ id }) => !taken.has(id.toLowerCase()))];
+/** Takes over the versions of local models as they are now, and nothing else. */
+async function lookAgain(options: ReloadOptions): Promise<void> {
+  const { locals, directory, departures } = options;
+  const config = options.config();
+  const upstreams = await options.upstreams(false);
+  const models = await locals.prepare(config, locals.wanted(), directory.added());
+  try {
+    const names = prepareNames(options, config, models.backends, upstreams, upstreams);
+    models.commit();
+    for (const each of names.commit()) departures.see(each, Promise.resolve(), locals.isServed);
+    models.load();
+  } catch (error) {
+    await models.discard();
+    throw error;
   }
+}
+
+type Servers = Pick<Upstreams, "named" | "listed" | "awaited">;
+
+/** @param now the upstreams that serve. @param next those that will */
+function prepareNames(
+  { locals, directory }: ReloadOptions,
+  config: Config,
+  backends: readonly Backend[],
+  now: Servers | undefined,
+  next: Servers | undefined,
+): ReturnType<ModelDirectory["prepare"]> {
+  const { mayCome } = upstreamModels(config.upstreams);
+  const given = [...backends, ...(next?.named() ?? [])];
+  // The models that were pulled, and those that upstreams list.
+  const earlier = [...locals.backends(), ...(now?.named() ?? []), ...(now?.listed() ?? [])];
+  const pulled = directory.added().filter((backend) => !earlier.includes(backend) && !given.includes(backend));
+  const taken = new Set([...given, ...pulled].map(({ id }) => id.toLowerCase()));
+  const others = [...pulled, ...(next?.listed() ?? []).filter(({ id }) => !taken.has(id.toLowerCase()))];
+  return directory.prepare(given, others, { ...config, mayCome, ...(next && { awaited: next.awaited }) });
 }
 
 /** Whether no model keeps the former value; for `perModel`, whether any of its entries that differ is in force. */

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { ResponseCache } from "../cache/cache.ts";
 import type { Backend } from "../generation/backend.ts";
+import { followStates } from "../generation/follow-states.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { KeyRing } from "../keys/ring.ts";
 import type { PresetLibrary } from "../prompts/library.ts";
@@ -57,26 +58,10 @@ export function warmPresets(options: WarmPresetsOptions): WarmPresets {
 
 /** Warms a model's presets each time it becomes ready, also for models added later. */
 export function warmWhenReady(models: ModelDirectory, { addModel }: Pick<WarmPresets, "addModel">): void {
-  const followed = new Map<string, () => void>();
-
-  function follow({ id, state, onStateChange }: Backend): void {
-    const stop = onStateChange?.((now) => {
-      if (now === "ready") addModel(id);
-    });
-    followed.set(id, stop ?? (() => {}));
+  followStates(models, ({ id, state }) => {
     if (state() === "ready") addModel(id);
-  }
-
-  function followAll(): void {
-    const served = models.list();
-    for (const [id, stop] of followed) {
-      if (served.some((model) => model.id === id)) continue;
-      stop();
-      followed.delete(id);
-    }
-    for (const model of served) if (!followed.has(model.id)) follow(model);
-  }
-
-  followAll();
-  models.onChange(followAll);
+    return (now) => {
+      if (now === "ready") addModel(id);
+    };
+  });
 }

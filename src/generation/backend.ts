@@ -142,6 +142,8 @@ export type Backend = {
   readonly id: string;
   /** Further names that requests may use. */
   readonly aliases: readonly string[];
+  /** Other versions of it, which are found by ids of their own and are not listed. */
+  readonly versions?: readonly Backend[];
   /** When the model was added, in Unix seconds. */
   readonly createdUnixSeconds: number;
   readonly ownedBy: string;
@@ -176,7 +178,10 @@ export type Backend = {
   readonly generate?: Generate;
   /** Whether it takes requests with this body as they came (`verbatim`). Absent if it never does. */
   readonly passes?: (protocol: WireProtocol, body: Readonly<Record<string, unknown>>) => boolean;
-  /** Only of a route: answers through `next`, each time with one of its targets as the model. `generate` does the same by itself. */
+  /**
+   * Only of a route: answers through `next`, each time with one of its targets as the model. `generate` does the same by itself. A model with two
+   * versions has it, too, and is one of its own targets.
+   */
   readonly answerThrough?: Layer;
   /** Like `generate`, up to `started`: counts the prompt's tokens without evaluating it. */
   readonly measure?: Generate;

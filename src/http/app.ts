@@ -47,6 +47,7 @@ import {
 } from "./routes.ts";
 import { createStreamsDoor, type StreamsDoor } from "./streams/door.ts";
 import type { TraceOf } from "./trace.ts";
+import type { ModelVersions } from "./versions.ts";
 
 export type AppSettings = {
   /** Largest request body, in bytes. */
@@ -96,6 +97,8 @@ export type AppDeps = {
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
   /** Reads the settings again; they stay as they are if absent. */
   readonly reload?: Reload;
+  /** The versions of local models; they have none if absent. */
+  readonly versions?: ModelVersions;
   /** Tells requests that came back from its own upstreams; a random one if absent. */
   readonly gatewayId?: string;
   /** Whether the gateway is about to stop; never if absent. */
@@ -186,6 +189,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     reload: deps.reload,
     requests: deps.requests,
     whatIf: deps.whatIf,
+    versions: deps.versions,
     gatewayId,
     isLeaving: deps.isLeaving ?? (() => false),
     callAs: (caller) => requestAs(app, caller),

@@ -99,6 +99,8 @@ import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
 import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
+import { changeVersion, listVersions } from "./routes/versions.ts";
+import type { ModelVersions } from "./versions.ts";
 
 /** The dependencies of the routes for stored objects. */
 type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps & Pick<StreamDeps, "callAs">;
@@ -124,6 +126,7 @@ export type RouteDeps = StoredDeps & {
   readonly requests: RecentRequests | undefined;
   /** Simulates other settings; undefined if no requests are kept. */
   readonly whatIf: AskWhatIf | undefined;
+  readonly versions: ModelVersions | undefined;
   /** The maximum size of a request's body, and of a WebSocket message, in bytes. */
   readonly maxBodyBytes: number;
   /** Origins that browsers may call from, or `*`. */
@@ -238,6 +241,9 @@ export const routes: readonly Route[] = [
   { ...recent.showRequest, answer: ({ requests, models }) => showRequest(requests, models) },
   { ...whatIf, answer: ({ whatIf: ask }) => askWhatIf(ask) },
   { ...admin.explainRoutes, answer: ({ models }) => explainRoutes(models) },
+  { ...admin.listVersions, answer: ({ versions }) => listVersions(versions) },
+  { ...admin.promoteVersion, answer: ({ versions }) => changeVersion(versions, "promote") },
+  { ...admin.rollbackVersion, answer: ({ versions }) => changeVersion(versions, "rollback") },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...showLiveOperation, answer: ({ live }) => showLive(live) },
   { ...service.health, answer: health },

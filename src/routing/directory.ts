@@ -124,7 +124,8 @@ export function createModelDirectory(
 
   function findLeaving(name: string): Backend | undefined {
     const key = name.toLowerCase();
-    return [...leaving].find(({ id, aliases }) => [id, ...aliases].some((each) => each.toLowerCase() === key));
+    const all = [...leaving].flatMap((backend) => [backend, ...(backend.versions ?? [])]);
+    return all.find(({ id, aliases }) => [id, ...aliases].some((each) => each.toLowerCase() === key));
   }
 
   function find(name: string): Backend | undefined {
@@ -197,6 +198,10 @@ function put(added: Map<string, Backend>, models: readonly Backend[]): Map<strin
     if (added.has(key)) throw new Error(`Two models have the id \`${backend.id}\`. Give each model only once.`);
     added.set(key, backend);
   }
+  for (const { id } of models.flatMap(({ versions = [] }) => versions)) {
+    if (added.has(id.toLowerCase()))
+      throw new Error(`A model has the id \`${id}\` of another one's new version. Rename its file.`);
+  }
   return added;
 }
 
@@ -237,6 +242,10 @@ function indexOf(added: readonly Backend[], { aliases: parsed, routes: states, p
     if (model === undefined || models.some(({ id }) => id.toLowerCase() === key)) continue;
     aliases.push(alias);
     byName.set(key, model);
+  }
+  for (const version of models.flatMap(({ versions = [] }) => versions)) {
+    const key = version.id.toLowerCase();
+    if (!byName.has(key)) byName.set(key, version);
   }
   for (const model of models) {
     for (const alias of model.aliases) {

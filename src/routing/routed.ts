@@ -265,8 +265,12 @@ function anyOf(targets: readonly Backend[]): Capabilities {
 
 /** Sends requests for routes to their targets: each time as a request for the target, to all layers that follow. */
 export function answerRoutes(find: (model: string) => Backend | undefined, around: Layer): Layer {
-  return (request, next) => {
+  const answer: Layer = (request, next) => {
     const through = find(request.model)?.answerThrough;
-    return through === undefined ? next(request) : through(request, (asked) => around(asked, next));
+    if (through === undefined) return next(request);
+    // A target may be a model with two versions, one of which has the model's own name.
+    const further = (asked: GenerationRequest) => (asked.model === request.model ? next(asked) : answer(asked, next));
+    return through(request, (asked) => around(asked, further));
   };
+  return answer;
 }

@@ -71,7 +71,7 @@ async function start(first: readonly string[], log = logger) {
   });
   const directory = createModelDirectory(locals.backends());
   const state = createState({ file: ":memory:", retention: { maxAgeMs: 1_000, maxEntries: 1 } });
-  const reload = createReload({
+  const { reload } = createReload({
     async read() {
       if (now.problems !== undefined) throw new ConfigError(now.problems);
       return {

@@ -21,6 +21,7 @@ import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import type { LiveFeed } from "../../src/http/routes/live.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
 import type { StreamsDoor } from "../../src/http/streams/door.ts";
+import type { ModelVersions } from "../../src/http/versions.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { holdEmbeddingsToLimits, holdToLimits } from "../../src/keys/layer.ts";
 import { fixedPresets } from "../../src/prompts/library.ts";
@@ -88,6 +89,8 @@ export type TestAppOptions = {
   readonly reload?: Reload | "none";
   readonly pages?: Pages;
   readonly live?: LiveFeed;
+  /** "none" for a gateway whose models have no versions. */
+  readonly versions?: ModelVersions | "none";
 };
 
 const KEEP_ALL = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: 1_000 };
@@ -98,6 +101,21 @@ export function loopTurn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** One model with two versions, neither of which changes. */
+const twoVersions = {
+  id: MODEL_ID,
+  versions: [
+    { role: "stable", name: MODEL_ID, file: "a.gguf", quantization: "Q4_1", state: "ready", share: 0.9 },
+    { role: "new", name: `${MODEL_ID}@new`, file: "b.gguf", state: "loading", share: 0.1 },
+    { role: "refused" },
+  ],
+} as const;
+const fixedVersions: ModelVersions = {
+  list: () => [twoVersions],
+  promote: async () => twoVersions,
+  rollback: async () => twoVersions,
+};
 
 /** A reload that finds nothing changed. */
 async function reloadNothing(): ReturnType<Reload> {
@@ -135,6 +153,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.now !== undefined && { now: options.now }),
     ...(options.cache !== undefined && { cache: options.cache }),
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
+    ...(options.versions !== "none" && { versions: options.versions ?? fixedVersions }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
     ...{ requests: options.requests, whatIf: options.whatIf },
     ...(options.isLeaving !== undefined && { isLeaving: options.isLeaving }),

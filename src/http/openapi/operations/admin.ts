@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { BACKEND_STATES } from "../../../generation/backend.ts";
 import { PRIORITIES } from "../../../generation/terms.ts";
+import { versionRequestSchema } from "../../versions.ts";
 import type { Operation } from "../operation.ts";
 import { count, inQuery } from "./shared.ts";
 
@@ -121,6 +122,87 @@ export const warmCache: Operation = {
 const names = z.object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) });
 
 const settingChange = z.object({ setting: z.string(), from: z.unknown().optional(), to: z.unknown().optional() });
+
+const modelVersions = z.object({
+  object: z.literal("model.versions"),
+  id: z.string(),
+  versions: z.array(
+    z.object({
+      role: z
+        .enum(["stable", "new", "former", "refused"])
+        .describe(
+          "`stable` answers; `new` is beside it; `former` can come back by a rollback; `refused` is named by the settings and not served.",
+        ),
+      name: z.string().optional().describe("The name by which it can be asked for."),
+      file: z.string().optional().describe("The file's name, without its folder."),
+      quantization: z.string().optional(),
+      state: z.enum(BACKEND_STATES).optional(),
+      share: z.number().min(0).max(1).optional().describe("The share of sessions that it gets."),
+    }),
+  ),
+});
+
+const changedVersions = {
+  200: {
+    description: "The model's versions now. One that has to be loaded first is `new` until then.",
+    content: { "application/json": { name: "ModelVersions", schema: modelVersions } },
+  },
+} as const;
+
+const versionBody = {
+  name: "VersionRequest",
+  schema: versionRequestSchema,
+  examples: { "a model": { model: "smollm2-135m-instruct" } },
+};
+
+export const listVersions: Operation = {
+  method: "get",
+  path: "/admin/models",
+  id: "listVersions",
+  tag: "Administration",
+  summary: "Lists the versions of local models",
+  description: "Access is the same as for `GET /admin/usage`.",
+  answers: {
+    200: {
+      description: "The models that the settings name.",
+      content: {
+        "application/json": {
+          name: "ModelVersionsList",
+          schema: z.object({ object: z.literal("list"), data: z.array(modelVersions) }),
+        },
+      },
+    },
+  },
+  errors: [403, 500],
+  access: "admin",
+};
+
+export const promoteVersion: Operation = {
+  method: "post",
+  path: "/admin/models/promote",
+  id: "promoteVersion",
+  tag: "Administration",
+  summary: "Has the new version of a model answer all requests",
+  description: "Ends a canary. After a rollback it serves the file again that the settings name.",
+  request: versionBody,
+  answers: changedVersions,
+  errors: [400, 403, 404, 409, 415, 500, 501],
+  access: "admin",
+};
+
+export const rollbackVersion: Operation = {
+  method: "post",
+  path: "/admin/models/rollback",
+  id: "rollbackVersion",
+  tag: "Administration",
+  summary: "Goes back to the version of a model before",
+  description:
+    "Ends a canary, or loads the former file again and then has it answer all requests. Requests in progress end where they began. The settings' file stays refused until it changes or is promoted.",
+  request: versionBody,
+  answers: changedVersions,
+  errors: [400, 403, 404, 409, 415, 500, 501],
+  access: "admin",
+};
 
 export const reload: Operation = {
   method: "post",

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { OPERATOR_KEYS } from "../config/environment.ts";
+import { type Flags, loadConfig } from "../config/load.ts";
+import { type CliContext, EXIT } from "./context.ts";
+import { createGatewayClient, urlOf } from "./gateway-client.ts";
+import { formatTable } from "./table.ts";
+
+/** A rollback answers before the former file is loaded. */
+const TIMEOUT_MS = 30_000;
+
+const modelSchema = z.object({
+  id: z.string(),
+  versions: z.array(
+    z.object({
+      role: z.string(),
+      name: z.string().optional(),
+      file: z.string().optional(),
+      quantization: z.string().optional(),
+      state: z.string().optional(),
+      share: z.number().optional(),
+    }),
+  ),
+});
+const listSchema = z.object({ data: z.array(modelSchema) });
+
+type ToldModel = z.infer<typeof modelSchema>;
+
+/** `sluice models versions`: prints the versions of a running gateway's local models. Throws a ConfigError, or a CommandError if there is no gateway. */
+export async function listVersions(flags: Flags, context: CliContext): Promise<number> {
+  const { data } = listSchema.parse(await reach(flags, context).get("/admin/models"));
+  return print(data, flags, context);
+}
+
+/** `sluice models promote` and `rollback`. Throws the same, and a CommandError if the gateway can't. */
+export async function changeVersion(
+  change: "promote" | "rollback",
+  model: string,
+  flags: Flags,
+  context: CliContext,
+): Promise<number> {
+  const told = modelSchema.parse(await reach(flags, context).post(`/admin/models/${change}`, { model }));
+  return print([told], flags, context);
+}
+
+function reach(flags: Flags, { env, cwd }: CliContext) {
+  const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
+  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+}
+
+function print(models: readonly ToldModel[], flags: Flags, { stdout }: CliContext): number {
+  if (flags.json === true) {
+    stdout.write(`${JSON.stringify(models, null, 2)}\n`);
+    return EXIT.done;
+  }
+  const rows = models.flatMap(({ id, versions }) =>
+    versions.map(({ role, file = "", quantization = "", state = "", share }) => [
+      ...[id, role, file, quantization, state],
+      share === undefined ? "" : `${Math.round(share * 100)} %`,
+    ]),
+  );
+  stdout.write(formatTable([["MODEL", "VERSION", "FILE", "QUANTIZATION", "STATE", "SHARE"], ...rows], [5]));
+  return EXIT.done;
+}
