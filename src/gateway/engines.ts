@@ -13,7 +13,11 @@ import { keptPrefixes } from "./kept-prefixes.ts";
 import { embedderBytes, engineBytes, memoryBudget, modelBytes } from "./memory-budget.ts";
 
 /** A process that writes a model's text, and its place in memory. */
-export type ModelEngine = Engine & { readonly berth: Berth };
+export type ModelEngine = Engine & {
+  readonly berth: Berth;
+  /** Whether the setting `model` names its model, which then stays loaded; else it is loaded on demand. */
+  readonly setNamed: (isNamed: boolean) => void;
+};
 
 /** The processes of a model, and their places in memory. */
 export type ModelProcesses = {
@@ -133,14 +137,16 @@ function createModelEngine(
 ): ModelEngine {
   const devices = devicesOf(config.devices, index);
   const kept = keptPrefixes(config, model);
-  const keepMs = keepLoadedMs(config.keepLoaded, isNamed ? undefined : KEEP_LOADED_MS);
+  const keepMs = (stays: boolean) =>
+    config.pin === "on" ? undefined : keepLoadedMs(config.keepLoaded, stays ? undefined : KEEP_LOADED_MS);
+  let isKept = isNamed;
   const berth = memory.join({
     id: model.id,
     sizeBytes: model.sizeBytes,
     estimateBytes: engineBytes(model, config),
     isPinned: config.pin === "on",
     isReserved: hasReserve(config, isNamed),
-    keepLoadedMs: config.pin === "on" ? undefined : keepMs,
+    keepLoadedMs: keepMs(isNamed),
   });
   const engine = createEngine({
     options: {
@@ -164,11 +170,19 @@ function createModelEngine(
     logger,
     ...(devices !== undefined && { spawn: () => forkWorkerOn(devices) }),
     room: after === undefined ? berth.room : roomAfter(after, berth.room),
-    ...(!isNamed && { isKept: () => false, policy: { retryDelayMs: ON_DEMAND_RETRY_MS } }),
+    isKept: () => isKept,
+    ...(!isNamed && { policy: { retryDelayMs: ON_DEMAND_RETRY_MS } }),
   });
   berth.follow(engine);
   if (devices !== undefined) warnIfUnused(engine, logger);
-  return Object.assign(engine, { berth });
+  return Object.assign(engine, {
+    berth,
+    setNamed(now: boolean) {
+      if (now === isKept) return;
+      isKept = now;
+      berth.stay(keepMs(now));
+    },
+  });
 }
 
 /** Says so where GPUs can't be chosen. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
+import { splitPaths } from "../models/index.ts";
 import type { GivenModel } from "./engines.ts";
 import type { LocalBackend } from "./local-backend.ts";
 import { isServing } from "./versions.ts";
@@ -40,7 +41,7 @@ export type LineageParts = {
 
 /** What changes with the model's files. A file that can't be read has no other version. */
 export async function versionOf(model: GivenModel): Promise<Version> {
-  const paths = [model.path, ...(model.adapter ? [model.adapter.path] : [])];
+  const paths = [...splitPaths(model.path), ...(model.adapter ? [model.adapter.path] : [])];
   const found = await Promise.all(
     paths.map(async (path) => {
       const file = await stat(path).catch(() => undefined);

@@ -18,6 +18,8 @@ export type LocalBackend = Backend &
   Required<Pick<Backend, "load" | "unload" | "close" | "onStateChange">> & {
     /** Resolves once no client's request is in progress. */
     readonly idle: () => Promise<void>;
+    /** As `ModelEngine.setNamed`. */
+    readonly setNamed: (isNamed: boolean) => void;
   };
 
 export type LocalBackendOptions = {
@@ -45,6 +47,7 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     use: embedder.berth.use,
   });
   const processes = [...(engine?.all ?? []), embedder];
+  let isOnDemand = model.isOnDemand === true;
   let isStarted = false;
   const { flashAttention, gpu, prefillChunk } = config;
   const text = engine && (await answerText(model, engine, load, config));
@@ -56,7 +59,7 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     can: capabilitiesOf(model, engine),
     state: () => stateOf(life.state),
     // Until a model of the start has loaded, nobody knows whether it can.
-    comesAndGoes: () => model.isOnDemand === true || life.info !== undefined,
+    comesAndGoes: () => isOnDemand || life.info !== undefined,
     workload: embedding.workload,
     occupancy: embedding.workload,
     identity: identifyFile({
@@ -90,6 +93,10 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     unload: async () => void (await Promise.all([engine?.unload(), embedder.unload()])),
     keepLoaded(ms, by) {
       for (const { berth } of processes) berth.keepLoaded(ms, by);
+    },
+    setNamed(isNamed) {
+      for (const each of engine?.all ?? []) each.setNamed(isNamed);
+      isOnDemand = !isNamed;
     },
     residence: () => residenceOf(life.state, engine?.all ?? [], embedder),
     close: async () => void (await Promise.all([engine?.stop(), embedder.stop()])),

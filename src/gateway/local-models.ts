@@ -100,12 +100,13 @@ export async function createLocalModels(options: LocalModelsOptions): Promise<Lo
         if (lineage === undefined) return settled(await serve(version, settings));
         const decision = taken.get(model.id);
         const decided = decision?.type === "refuse" ? { ...lineage, refused: decision.refused } : lineage;
-        return advance(decided, version, settings, { serve, hasRoomFor, join }, decision?.type === "promote");
+        const isPromoted = decision?.type === "promote";
+        return standing(await advance(decided, version, settings, { serve, hasRoomFor, join }, isPromoted), model);
       }),
     );
     const next = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-    const before = new Set(known.flatMap(servedIn));
-    const created = next.flatMap(servedIn).filter((served) => !before.has(served));
+    const before = new Set(known.flatMap(servedIn).map(({ backend }) => backend));
+    const created = next.flatMap(servedIn).filter(({ backend }) => !before.has(backend));
     // Each holds a place in memory.
     const discard = async () => void (await Promise.all(created.map(({ backend }) => backend.close())));
     const newlyNamed = new Set([...namedOf(wanted)].filter((id) => !named.has(id)));
@@ -114,7 +115,7 @@ export async function createLocalModels(options: LocalModelsOptions): Promise<Lo
       await discard();
       throw failure.reason;
     }
-    const kept = next.filter(({ stable }) => before.has(stable));
+    const kept = next.filter(({ stable }) => before.has(stable.backend));
     const replaced = new Map(known.map((lineage) => [lineage.stable.model.id, lineage]));
     return {
       backends: next.map(({ backend }) => backend),
@@ -124,17 +125,17 @@ export async function createLocalModels(options: LocalModelsOptions): Promise<Lo
         ({ stable }) => stable.model.id,
         (_, now) => !servedIn(now).some((served) => created.includes(served)),
       ),
-      waiting: kept.flatMap(({ stable }) => waitingOf(stable, wanted, settings)),
+      waiting: kept.flatMap(({ stable }) => waitingOf(stable, settings)),
       warnings: next.flatMap(warningsOf),
       commit() {
         for (const { stable } of given) others.delete(stable.model.id);
+        for (const { model, backend } of next.flatMap(servedIn)) backend.setNamed(model.isOnDemand !== true);
         [current, given, named, wantedNow] = [settings, next, namedOf(wanted), wanted];
       },
       load() {
         for (const { model, settings: own, backend } of kept.map(({ stable }) => stable)) {
-          const isNamed = newlyNamed.has(model.id) && isPreloaded(own, { ...model, isOnDemand: false });
           // The engine logs why it can't be loaded.
-          if (isNamed) backend.load().catch(() => {});
+          if (newlyNamed.has(model.id) && isPreloaded(own, model)) backend.load().catch(() => {});
         }
         for (const served of created) {
           const lineage = replaced.get(served.model.id);
@@ -190,13 +191,19 @@ function namedOf(models: readonly GivenModel[]): ReadonlySet<string> {
   return new Set(models.filter(({ isOnDemand }) => isOnDemand !== true).map(({ id }) => id));
 }
 
-function waitingOf(served: Served, wanted: readonly GivenModel[], settings: Config): PreparedLocalModels["waiting"] {
-  const { id, aliases } = served.model;
-  const differing = differingModelSettings(served.settings, settingsOf(settings, [id, ...aliases]));
-  const model = wanted.find((each) => each.id === id);
-  const isOtherwise = model !== undefined && (model.isOnDemand === true) !== (served.model.isOnDemand === true);
-  const own = isOtherwise ? [{ setting: "onDemand" }] : [];
-  return [...own, ...differing].map((change) => ({ ...change, model: id }));
+/** The lineage of a model that the settings may have moved between those of the start and those on demand. */
+function standing(lineage: Lineage, { isOnDemand = false }: GivenModel): Lineage {
+  const moved = (served: Served) => ({ ...served, model: { ...served.model, isOnDemand } });
+  if ((lineage.stable.model.isOnDemand ?? false) === isOnDemand) return lineage;
+  return { ...lineage, stable: moved(lineage.stable), next: lineage.next && moved(lineage.next) };
+}
+
+function waitingOf(
+  { model: { id, aliases }, settings: own }: Served,
+  settings: Config,
+): PreparedLocalModels["waiting"] {
+  const differing = differingModelSettings(own, settingsOf(settings, [id, ...aliases]));
+  return differing.map((change) => ({ ...change, model: id }));
 }
 
 function warningsOf({ stable, refused }: Lineage): readonly string[] {

@@ -60,6 +60,9 @@ export function joinVersions(
     keepLoaded(ms, by) {
       for (const { keepLoaded } of both) keepLoaded?.(ms, by);
     },
+    setNamed(isNamed) {
+      for (const { setNamed } of both) setNamed(isNamed);
+    },
     unload: async () => void (await Promise.all(both.map(({ unload }) => unload()))),
     close: async () => void (await Promise.all(both.map(({ close }) => close()))),
   };

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { ResponseCache } from "../cache/cache.ts";
-import type { Backend } from "../generation/backend.ts";
 import { followStates } from "../generation/follow-states.ts";
 import type { Generate } from "../generation/layer.ts";
 import type { KeyRing } from "../keys/ring.ts";

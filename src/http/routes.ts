@@ -98,8 +98,8 @@ import { deleteStream, readStream } from "./routes/streams.ts";
 import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
-import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
 import { changeVersion, listVersions } from "./routes/versions.ts";
+import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
 import type { ModelVersions } from "./versions.ts";
 
 /** The dependencies of the routes for stored objects. */

@@ -8,7 +8,7 @@ import { showBytes } from "./show-bytes.ts";
 /** A process's way into memory, and what is known of it there. */
 export type Berth = Pick<
   Resident,
-  "follow" | "use" | "keepLoaded" | "unloadInMs" | "bytes" | "measuredBytes" | "isPinned"
+  "follow" | "use" | "keepLoaded" | "stay" | "unloadInMs" | "bytes" | "measuredBytes" | "isPinned"
 > & {
   /** What its process asks before it starts. */
   readonly room: {
@@ -280,6 +280,7 @@ export function createMemory({ clock, budgetBytes, maxWaitMs, logger }: MemoryOp
       follow: resident.follow,
       use: resident.use,
       keepLoaded: resident.keepLoaded,
+      stay: resident.stay,
       isPinned: resident.isPinned,
       get unloadInMs() {
         return resident.unloadInMs;

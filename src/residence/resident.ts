@@ -58,6 +58,8 @@ export type Resident = ResidentOptions & {
   readonly readySinceMs: number | undefined;
   /** Changes how long it stays loaded without requests, until it is unloaded. Does nothing to one that is to stay for ever. */
   keepLoaded(ms: number | undefined, by: KeptBy): void;
+  /** Changes how long it stays loaded without requests, for good. */
+  stay(ms: number | undefined): void;
   /** In how many ms it is unloaded if no further request comes; undefined if it isn't loaded or stays. */
   readonly unloadInMs: number | undefined;
   /** Ends it. @param reason the end of a sentence, for the log */
@@ -83,7 +85,8 @@ const LEAST_LEFT = 0.1;
 export function createResident(options: ResidentOptions, { clock, loadTimes, onChange, log }: ResidentParts): Resident {
   const { id, sizeBytes, estimateBytes, isReserved = false } = options;
   let process: Process | undefined;
-  const stays = options.keepLoadedMs === undefined ? undefined : createStays(options.keepLoadedMs);
+  const staysFor = (ms: number | undefined) => (ms === undefined ? undefined : createStays(ms));
+  let stays = staysFor(options.keepLoadedMs);
   let uses = 0;
   let usedMs = clock.now();
   let grantedMs = 0;
@@ -200,6 +203,10 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
       const isOver = restMs !== undefined && restMs <= 0;
       if (isOver && readySinceMs !== undefined && !isBusy()) resident.putOut("since a client asked for it");
       else arm();
+    },
+    stay(ms) {
+      stays = staysFor(ms);
+      arm();
     },
     get unloadInMs() {
       if (readySinceMs === undefined) return undefined;

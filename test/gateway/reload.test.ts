@@ -46,6 +46,7 @@ function modelOf({ id }: GivenModel): LocalBackend {
     ...{ state: () => state, onStateChange: () => () => {} },
     ...{ load: note("loads", "ready"), unload: note("is unloaded", "unloaded"), close: note("is closed", "failed") },
     idle: () => new Promise((resolve) => void idle.set(id, resolve)),
+    setNamed: () => {},
   };
 }
 
@@ -158,7 +159,7 @@ describe("a reload of local models", () => {
     await reload({ models: ["a"], onDemand: ["b", "c"] });
     expect(events).toEqual(["c is made"]);
     const report = await reload({ models: ["c", "b"] });
-    expect(report.waiting).toEqual([{ setting: "onDemand", model: "c" }]);
+    expect(report.waiting).toEqual([]);
     await reload({ models: ["c", "b"] });
     expect(events.filter((event) => event.startsWith("c"))).toEqual(["c is made", "c loads"]);
   });

@@ -72,6 +72,7 @@ function makeVersion(after: LocalBackend | undefined, id: string): Made {
         made.state = "failed";
       },
       idle: () => made.idle.promise,
+      setNamed: () => {},
     },
   };
   return made;

@@ -220,6 +220,26 @@ describe("a model without requests", () => {
   });
 });
 
+describe("a model that the settings have moved", () => {
+  it("stays for ever from then on, or for as long as others on demand, whatever it did before", () => {
+    const { clock, add } = setUp(100);
+    const model = add("small", { mib: 50, keepLoadedMs: 10_000 });
+    model.ask(10);
+    clock.advance(2_000);
+    model.berth.stay(undefined);
+    model.berth.keepLoaded(0, ALICE);
+    clock.advance(1_000_000);
+    expect(model.state).toBe("ready");
+    model.ask(10);
+    clock.advance(2_000);
+    model.berth.stay(5_000);
+    clock.advance(2_000);
+    expect(model.state).toBe("ready");
+    clock.advance(2_000);
+    expect(model.state).toBe("unloaded");
+  });
+});
+
 describe("the predicted wait for a model", () => {
   it("is a guess until a model was loaded, then learned by size, and counts down while it loads", () => {
     const { clock, add } = setUp(1_000);
