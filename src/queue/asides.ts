@@ -105,6 +105,7 @@ export function createAsides({ clock, pricing, queue, slots, running, limiter }:
       queue.charge(entry, cost - lease.cost);
       task.lease = undefined;
       task.reckonedMs = 0;
+      task.sinceMs = nowMs;
       task.backMs = nowMs + pauseMs(turnMs);
       task.hasYielded = task.job.priority === "batch" && other.job.priority !== "batch";
       task.state = "aside";

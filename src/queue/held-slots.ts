@@ -29,6 +29,11 @@ export type HeldSlots = {
   readonly awake: number;
   /** Whether requests of class batch may have rested since that time of the clock. */
   hasRestedSince(sinceMs: number): boolean;
+  /**
+   * How many free slots are left to awaited requests, which have used as many lately: those that rest would only have to give them back. None if
+   * nothing rests.
+   */
+  keptForAwaited(): number;
   /** Requests that hold slots. */
   readonly requests: number;
   /** Tenants that share the slots. */
@@ -69,6 +74,10 @@ const KEPT_SLOTS = 1;
 /** About as long as the engine lets batch work rest after the last awaited sequence, and some more. */
 const LINGER_MS = 500;
 
+/** For how long the slots of awaited requests are kept after the last of them, and those of the most that there were at once. */
+const KEPT_MS = 2_000;
+const PEAK_MS = 10_000;
+
 /** @param doRest whether requests of class batch rest in the engine while others run */
 export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">, doRest: boolean): HeldSlots {
   const tenants = createTenants();
@@ -76,6 +85,8 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">, d
   let awaited = 0;
   /** When the last slot of an awaited request became free. */
   let quietSinceMs = Number.NEGATIVE_INFINITY;
+  /** The most slots of awaited requests at once, and when that was. */
+  let peak = { count: 0, atMs: Number.NEGATIVE_INFINITY };
   const held = new Set<Lease>();
 
   function widthOf(choices: number): number {
@@ -111,6 +122,12 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">, d
     get awake() {
       return doRest && awaited > 0 ? awaited : sequences;
     },
+    keptForAwaited() {
+      const nowMs = clock.now();
+      const isOver = awaited === 0 ? nowMs - quietSinceMs >= KEPT_MS : nowMs - peak.atMs >= PEAK_MS;
+      if (isOver) peak = { count: awaited, atMs: nowMs };
+      return doRest ? peak.count - awaited : 0;
+    },
     hasRestedSince: (sinceMs) => doRest && (awaited > 0 || quietSinceMs + LINGER_MS >= sinceMs),
     get requests() {
       return held.size;
@@ -129,7 +146,10 @@ export function createHeldSlots(clock: Clock, limiter: Pick<Limiter, "limit">, d
       const width = widthOf(choices);
       const holding = { tenant, sinceMs, cost, most, isAwaited, untilDueMs: undefined, sequences: width, heldMs: 0 };
       sequences += width;
-      if (isAwaited) awaited += width;
+      if (isAwaited) {
+        awaited += width;
+        if (awaited >= peak.count) peak = { count: awaited, atMs: sinceMs };
+      }
       held.add(holding);
       if (tenant !== undefined) tenants.change(tenant, width, sinceMs);
       return holding;

@@ -10,7 +10,7 @@ import { listTasks } from "./list.ts";
 import { createPricing, createRunMeter, type Demand } from "./price.ts";
 import type { PromptSize } from "./prompt-size.ts";
 import { createRefining } from "./refine.ts";
-import { createRunning } from "./running.ts";
+import { createRunning, LONGEST_KEPT_MS } from "./running.ts";
 import { createTask, type Job, type JobHandle, type Task } from "./task.ts";
 import { createWaits, waitedInVain } from "./waits.ts";
 
@@ -84,6 +84,10 @@ const PRESENT: Absence = { isAway: () => false, readyInMs: () => 0, isPredictabl
 /** How often running tasks are checked while others wait. */
 const LOOK_MS = 1_000;
 
+function isAwaited({ job }: Task): boolean {
+  return job.priority !== "batch";
+}
+
 /** Requests with the same class and tenant wait about equally long. */
 function lineOf({ tenant, priority }: Pick<Job, "tenant" | "priority">): string {
   return `${priority} ${tenant}`;
@@ -103,7 +107,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     aloneMs: () => pricing.speeds.measuredItlMs(1),
   });
   const slots = createHeldSlots(clock, limiter, doRest);
-  const running = createRunning({ clock, pricing, slots, limiter });
+  const running = createRunning({ clock, pricing, slots, limiter, doRest });
   const asides = createAsides({ clock, pricing, queue, slots, running, limiter });
   const refine = createRefining({
     price: ({ job, entry }, known) => {
@@ -116,9 +120,14 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   });
   let isLooking = false;
   let isServing = false;
+  /** Waiting requests whose class isn't batch. */
+  let awaitedWaiting = 0;
 
-  function hasRoomFor({ choices, job }: Task): boolean {
-    return slots.hasRoom(job.tenant, choices);
+  function hasRoomFor(task: Task): boolean {
+    const { choices, job, sinceMs } = task;
+    if (!slots.hasRoom(job.tenant, choices)) return false;
+    if (isAwaited(task) || awaitedWaiting > 0 || clock.now() - sinceMs >= LONGEST_KEPT_MS) return true;
+    return slots.sequences + slots.widthOf(choices) + slots.keptForAwaited() <= limiter.limit;
   }
 
   function waitingCount(): number {
@@ -170,8 +179,9 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const nowMs = clock.now();
     if (state === "waiting") endWait(task);
     const { mostMs: most } = pricing.expect(job, limiter.limit);
-    const isAwaited = job.priority !== "batch";
-    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, { cost, most, isAwaited });
+    if (state === "waiting" && isAwaited(task)) awaitedWaiting -= 1;
+    const of = { cost, most, isAwaited: isAwaited(task) };
+    task.lease = slots.take(job.isWarmUp === true ? undefined : job.tenant, task.choices, of);
     task.meter ??= createRunMeter(pricing, job, nowMs, isReady());
     task.turnMs ??= nowMs;
     task.spokeMs = undefined;
@@ -242,6 +252,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
   function leave(task: Task): void {
     const { state, entry, lease, meter } = task;
     if (state === "left") return;
+    if (state === "waiting" && isAwaited(task)) awaitedWaiting -= 1;
     task.state = "left";
     present.delete(task);
     if (lease !== undefined && meter !== undefined && entry !== undefined) {
@@ -315,6 +326,7 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
     const entry = queue.push(job, task, pricing.expect(job, limiter.limit).slotMs);
     task.entry = entry;
     present.add(task);
+    if (isAwaited(task)) awaitedWaiting += 1;
     serve();
     if (task.lease === undefined) {
       const { entries, work } = ahead(task);

@@ -36,12 +36,17 @@ export type RunningOptions = {
   readonly pricing: Pricing;
   readonly slots: HeldSlots;
   readonly limiter: Pick<Limiter, "limit">;
+  /** Whether requests of class batch rest in the engine while others run. */
+  readonly doRest: boolean;
 };
+
+/** A request of class batch takes a slot that is kept for others if it has waited for so long. */
+export const LONGEST_KEPT_MS = 60_000;
 
 /** The class whose requests nobody waits for. */
 const LOWEST: Priority = "batch";
 
-export function createRunning({ clock, pricing, slots, limiter }: RunningOptions): Running {
+export function createRunning({ clock, pricing, slots, limiter, doRest }: RunningOptions): Running {
   const tasks = new Set<Task>();
 
   function spokenMs({ lease, spokeMs, earlierMs, earlierSpokenMs }: Task): number {
@@ -86,8 +91,10 @@ export function createRunning({ clock, pricing, slots, limiter }: RunningOptions
     return held;
   }
 
-  function mayYield({ job, hold, spokeMs, hasYielded, earlierMs }: Task): boolean {
-    if (job.priority !== LOWEST || hold === undefined) return false;
+  function mayYield({ job, hold, lease, sinceMs, spokeMs, hasYielded, earlierMs }: Task): boolean {
+    if (job.priority !== LOWEST || hold === undefined || lease === undefined) return false;
+    // It would rest, unless it has waited so long for its slot that it has a turn in any case.
+    if (doRest) return lease.sinceMs - sinceMs < LONGEST_KEPT_MS || clock.now() - lease.sinceMs >= LEAST_TURN_MS;
     const isFresh = earlierMs === 0 && !hasYielded;
     return isFresh || (spokeMs !== undefined && clock.now() - spokeMs >= LEAST_TURN_MS);
   }

@@ -57,6 +57,8 @@ export type Task = {
   readonly job: Job;
   readonly arrivedMs: number;
   readonly waiting: Waiting;
+  /** When it came, or was last set aside. */
+  sinceMs: number;
   state: "waiting" | "running" | "aside" | "left";
   /** Its entry in the queue, kept after its turn for later charges. */
   entry: Entry<Task> | undefined;
@@ -91,7 +93,15 @@ export type Task = {
 export function createTask(of: Pick<Task, "job" | "arrivedMs" | "waiting">): Task {
   return {
     ...of,
-    ...{ state: "waiting", choices: of.job.choices, position: 0, reckonedMs: 0, backMs: 0, hasYielded: false },
+    ...{
+      state: "waiting",
+      sinceMs: of.arrivedMs,
+      choices: of.job.choices,
+      position: 0,
+      reckonedMs: 0,
+      backMs: 0,
+      hasYielded: false,
+    },
     ...{ entry: undefined, meter: undefined, lease: undefined, hold: undefined, spokeMs: undefined },
     ...{ promisedMs: undefined, turnMs: undefined },
     ...{ earlierMs: 0, earlierCost: 0, earlierSpokenMs: 0 },

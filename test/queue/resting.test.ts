@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createModelQueue } from "../../src/queue/queue.ts";
 import { createFakeClock } from "../fake-clock.ts";
+import { createBench } from "./bench.ts";
 
 const TOKEN_MS = 20;
 const SIZE = { type: "tokens", count: 100 } as const;
@@ -47,6 +48,36 @@ describe("a queue whose batch rows rest", () => {
       }
       expect(queue.counts.limit).toBe(doRest ? 3 : 1);
     }
+  });
+
+  it("leaves the slot of a chat to the next one, so that no row has to give it back each time", () => {
+    const { send, runFor } = createBench({ slots: 2, doRest: true });
+    const rows = [1_000, 1_000, 1_000].map((tokens) => send({ tokens, maxTokens: tokens, priority: "batch" }));
+    runFor(3_000);
+    for (let turn = 0; turn < 20; turn++) {
+      const chat = send({ tokens: 10, maxTokens: 10 });
+      expect(chat.turnMs).toBe(chat.sentMs);
+      runFor(800);
+    }
+    // The class has its share of turns, too.
+    expect(rows.reduce((sum, { pauses }) => sum + pauses, 0)).toBeLessThanOrEqual(3);
+    runFor(60_000);
+    expect(rows.map(({ endMs }) => endMs !== undefined)).toEqual([true, true, true]);
+  });
+
+  it("lets a row have a turn once it has waited for a minute, however many chats come", () => {
+    const { send, runFor } = createBench({ slots: 1, doRest: true });
+    send({ tokens: 10, maxTokens: 10 });
+    runFor(100);
+    const row = send({ tokens: 30, maxTokens: 30, priority: "batch" });
+    const waits: number[] = [];
+    for (let turn = 0; turn < 150 && row.endMs === undefined; turn++) {
+      const chat = send({ tokens: 10, maxTokens: 10 });
+      runFor(800);
+      waits.push((chat.turnMs ?? Number.POSITIVE_INFINITY) - chat.sentMs);
+    }
+    expect(Number(row.endMs) - row.sentMs).toBeLessThan(90_000);
+    expect(waits.filter((wait) => wait > 0).length).toBeLessThanOrEqual(4);
   });
 
   it("tells others of waits as if their rests had not been", () => {
