@@ -36,6 +36,8 @@ export type BrokerOptions = {
   readonly dead: string;
   /** Consumers of one group share the items. */
   readonly group: string;
+  /** This consumer's name in the group. Brokers that keep what a consumer has not settled give it back to the same name. */
+  readonly consumer: string;
   /** After how many deliveries an item is a dead letter. */
   readonly maxTries: number;
   /** After how long an item that another consumer has left is taken over, in ms. */

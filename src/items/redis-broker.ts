@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import type { Broker, BrokerOptions, Delivery, Outcome } from "./broker.ts";
@@ -32,8 +30,7 @@ type Entry = { readonly id: string; readonly message: Readonly<Record<string, st
 
 /** Redis Streams: consumers of a group, and what others left is taken over. Source and results are on one server, as clusters' on one slot. */
 export async function openRedisBroker(options: BrokerOptions): Promise<Broker> {
-  const { url, from, to, dead, group, maxTries, claimAfterMs, ahead, say } = options;
-  const consumer = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const { url, from, to, dead, group, consumer, maxTries, claimAfterMs, ahead, say } = options;
   /** Those that were delivered and are not settled, with their fields. */
   const held = new Map<string, Entry>();
   let isAway = false;

@@ -11,6 +11,7 @@ as you like with the same group; they share the items, and take over what one of
 dead letters.
 
   sluice feed --broker redis://127.0.0.1:6379 --from readings --to verdicts --preset classify --json
+  sluice feed --broker mqtt://127.0.0.1 --from 'sensors/#' --to verdicts --preset classify --json
 
 The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
 `;
@@ -19,12 +20,13 @@ The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command lin
 export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const feed = program
     .command("feed")
-    .description("answer the items of a broker with a preset: Redis Streams")
-    .option("--broker <url>", "URL of the broker: redis: or rediss:")
-    .requiredOption("--from <name>", "where items come from: the name of a stream")
+    .description("answer the items of a broker with a preset: Redis Streams or MQTT 5")
+    .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt: or mqtts:")
+    .requiredOption("--from <name>", "where items come from: the name of a stream, or topics such as sensors/#")
     .requiredOption("--to <name>", "where results go to")
-    .option("--dead <name>", "where items go that can't be answered (default: FROM with :dead)")
+    .option("--dead <name>", "where items go that can't be answered (default: FROM:dead, for MQTT TO/dead)")
     .option("--group <name>", "group of the consumers that share the items", "sluice")
+    .option("--consumer <name>", "name of this consumer in the group; for MQTT another for each, and always the same")
     .requiredOption("--preset <preset>", "preset that answers")
     .option("--json", "items are JSON objects with the preset's variables")
     .option("--key <field>", "field of JSON items that is their key, for --overload latest; it stands in the result")

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Flags } from "../../config/load.ts";
-import type { Broker, Delivery, Outcome } from "../../items/broker.ts";
+import type { Broker, BrokerOptions, Delivery, Outcome } from "../../items/broker.ts";
 import { createOverloadBuffer } from "../../items/overload.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
@@ -22,7 +22,7 @@ const LEAVE_MS = 10_000;
 type Counts = { taken: number; answered: number; failed: number; dropped: number };
 
 /** `sluice feed`: runs until it is stopped. Throws a CommandError. */
-export async function feedItems(flags: Flags, context: CliContext): Promise<number> {
+export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEAVE_MS): Promise<number> {
   const { env, stderr } = context;
   const options = readFeedOptions(flags, env);
   const interrupts = watchForCommand(context);
@@ -36,6 +36,7 @@ export async function feedItems(flags: Flags, context: CliContext): Promise<numb
     await using gateway = await reachGateway(flags, context, signal);
     const open = await openBroker(options, say);
     broker = open;
+    say(`takes items from ${options.from}`);
     const deliveries = new WeakMap<PipeItem, Delivery>();
     /** However long the broker is away: the item is held until then, and no more are taken than may wait. */
     async function settle(item: PipeItem, outcome: Outcome): Promise<void> {
@@ -62,7 +63,7 @@ export async function feedItems(flags: Flags, context: CliContext): Promise<numb
       // The broker gives them to others.
       buffer.clear();
       say("stopped: waiting for the items in flight");
-      void setTimeout(LEAVE_MS, undefined, { ref: false }).then(() => leaving.abort(signal.reason));
+      void setTimeout(leaveMs, undefined, { ref: false }).then(() => leaving.abort(signal.reason));
     });
     const reading = take(open, { ...options, signal, counts, deliveries, push: buffer.push }).finally(buffer.end);
     reading.catch(() => {});
@@ -115,14 +116,27 @@ async function openBroker(
   options: ReturnType<typeof readFeedOptions>,
   say: (message: string) => void,
 ): Promise<Broker> {
-  const { url, from, to, dead, group, tries: maxTries, claimAfter: claimAfterMs, inFlight: ahead } = options;
-  const { openRedisBroker } = await import("../../items/redis-broker.ts");
+  const { tries: maxTries, claimAfter: claimAfterMs, overload, inFlight, buffer } = options;
+  // What may be dropped is fetched as it comes.
+  const ahead = overload === "wait" ? inFlight : inFlight + buffer;
+  const open = await loadBroker(options.kind);
   try {
-    return await openRedisBroker({ url, from, to, dead, group, maxTries, claimAfterMs, ahead, say });
+    return await open({ ...options, maxTries, claimAfterMs, ahead, say });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(`The broker can't be had: ${reason}`, { cause: error });
   }
+}
+
+/** Loads a broker's client, which is installed by who needs it, unless it is Redis'. */
+async function loadBroker(kind: "redis" | "mqtt"): Promise<(options: BrokerOptions) => Promise<Broker>> {
+  if (kind === "redis") return (await import("../../items/redis-broker.ts")).openRedisBroker;
+  try {
+    await import("mqtt");
+  } catch (error) {
+    throw new CommandError("MQTT needs the package mqtt beside Sluice: npm install mqtt@5", { cause: error });
+  }
+  return (await import("../../items/mqtt-broker.ts")).openMqttBroker;
 }
 
 /** Tells how many were answered since the last time, and at the end how many in all. */

@@ -1,7 +1,12 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { ANSWERING, checkAnswering, duration, readFlags, someName, wholeNumber } from "../pipe/flags.ts";
+
+/** The brokers, by the schemes of their URLs. */
+const SCHEMES = { "redis:": "redis", "rediss:": "redis", "mqtt:": "mqtt", "mqtts:": "mqtt" } as const;
 
 /** Where the broker's URL may be, since it may hold a password. */
 const BROKER_URL_VARIABLE = "SLUICE_BROKER_URL";
@@ -16,6 +21,7 @@ const FLAGS = {
   to: { name: "--to", schema: someName, expected: "a name" },
   dead: { name: "--dead", schema: someName.optional(), expected: "a name" },
   group: { name: "--group", schema: someName, expected: "a name" },
+  consumer: { name: "--consumer", schema: someName.optional(), expected: "a name" },
   tries: { name: "--tries", schema: wholeNumber(MAX_TRIES), expected: `a whole number from 1 to ${MAX_TRIES}` },
   claimAfter: {
     name: "--claim-after",
@@ -28,20 +34,28 @@ const FLAGS = {
 export function readFeedOptions(flags: Flags, env: NodeJS.ProcessEnv) {
   const { dead, ...options } = readFlags(FLAGS, flags);
   checkAnswering(options);
-  const names = { from: options.from, to: options.to, dead: dead ?? `${options.from}:dead` };
+  const { url, kind } = readUrl(flags.broker ?? env[BROKER_URL_VARIABLE]);
+  const usual = kind === "redis" ? `${options.from}:dead` : `${options.to}/dead`;
+  const names = { from: options.from, to: options.to, dead: dead ?? usual };
   if (new Set(Object.values(names)).size < 3) {
     throw new CommandError("--from, --to and --dead must be three names: results would come back as items.");
   }
-  return { ...options, ...names, url: readUrl(flags.broker ?? env[BROKER_URL_VARIABLE]) };
+  if (kind === "mqtt" && /[#+]/.test(names.to + names.dead)) {
+    throw new CommandError("--to and --dead must be topics without # and +: they are published to.");
+  }
+  const consumer = options.consumer ?? (kind === "redis" ? `${hostname()}-${process.pid}-${randomUUID()}` : hostname());
+  return { ...options, ...names, url, kind, consumer };
 }
 
-function readUrl(given: unknown): string {
+function readUrl(given: unknown): { readonly url: string; readonly kind: (typeof SCHEMES)[keyof typeof SCHEMES] } {
   if (typeof given !== "string" || given === "") {
     throw new CommandError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as redis://127.0.0.1:6379.`);
   }
   // It may hold a password, so it isn't shown.
-  if (!URL.canParse(given) || !["redis:", "rediss:"].includes(new URL(given).protocol)) {
-    throw new CommandError("--broker: this is no URL of a broker. Give one such as redis://127.0.0.1:6379.");
-  }
-  return given;
+  const { protocol = "" } = URL.canParse(given) ? new URL(given) : {};
+  const kind = Object.entries(SCHEMES).find(([scheme]) => scheme === protocol)?.[1];
+  if (kind !== undefined) return { url: given, kind };
+  throw new CommandError(
+    "--broker: this is no URL of a broker. Give one such as redis://127.0.0.1:6379 or mqtt://127.0.0.1:1883.",
+  );
 }

@@ -1,0 +1,113 @@
+import { createHash } from "node:crypto";
+import type { IPublishPacket, MqttClient } from "mqtt";
+import type { Broker, BrokerOptions, Delivery, Outcome } from "./broker.ts";
+import { createOverloadBuffer } from "./overload.ts";
+
+/** MQTT's own bounds: no more are sent to us before some are acknowledged. */
+const MAX_HELD = 65_535;
+/** For how long a broker keeps what a consumer that went away has not acknowledged. */
+const SESSION_SECONDS = 24 * 60 * 60;
+
+/**
+ * MQTT 5: a shared subscription, with quality of service 1. What is not acknowledged is sent again to the same consumer when it is back, so its
+ * name should stay the same from run to run. A message has no id of its own: its user property `id` is it, or else a digest of topic and payload.
+ */
+export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
+  const { url, from, to, dead, group, consumer, ahead, say } = options;
+  const { connect } = await import("mqtt");
+  const held = new Map<Delivery, IPublishPacket>();
+  const buffer = createOverloadBuffer<Delivery>({ limit: MAX_HELD, policy: "wait" });
+  const topic = `$share/${group}/${from}`;
+  let isAway = false;
+  const client = connect(url, {
+    protocolVersion: 5,
+    clientId: `${group}-${consumer}`,
+    clean: false,
+    // What comes again by the session comes at once: the handler has to be there before.
+    manualConnect: true,
+    properties: { sessionExpiryInterval: SESSION_SECONDS, receiveMaximum: Math.min(MAX_HELD, Math.max(1, ahead)) },
+  });
+  // An error in place of an acknowledgement means that none is sent: that is done when the item is settled (test/integration/feed-mqtt.test.ts).
+  client.handleMessage = (packet, done) => {
+    const delivery: Delivery = {
+      id: idOf(packet),
+      text: packet.payload.toString(),
+      tries: packet.dup === true ? 2 : 1,
+    };
+    held.set(delivery, packet);
+    void buffer.push(delivery).catch(() => {});
+    done(packet.qos === 0 ? undefined : new Error("It is acknowledged later."));
+  };
+  client.on("close", () => {
+    if (!isAway) say("the broker is away");
+    isAway = true;
+    // The session sends them again.
+    held.clear();
+  });
+  client.on("error", (error) => say(`the broker refuses: ${error.message}`));
+  const connected = Promise.withResolvers<void>();
+  client.on("connect", () => {
+    // Each time, since the broker may have forgotten the session.
+    client.subscribeAsync(topic, { qos: 1 }).then(() => {
+      if (isAway) say("the broker is back");
+      isAway = false;
+      connected.resolve();
+    }, connected.reject);
+  });
+  client.once("error", connected.reject);
+  client.connect();
+  await connected.promise.catch((error: unknown) => {
+    client.end(true);
+    throw error;
+  });
+
+  async function* read(signal: AbortSignal): AsyncGenerator<Delivery> {
+    const stop = () => void buffer.clear();
+    signal.addEventListener("abort", stop, { once: true });
+    for (;;) {
+      const delivery = await buffer.take();
+      if (delivery === undefined || signal.aborted) return;
+      // One that came before the connection broke comes again.
+      if (held.has(delivery)) yield delivery;
+    }
+  }
+
+  async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+    const { id } = delivery;
+    if (outcome.type === "answer") {
+      const body = JSON.stringify({ id, ...(outcome.key !== undefined && { key: outcome.key }), output: outcome.text });
+      await client.publishAsync(to, body, { qos: 1, properties: { userProperties: { id } } });
+    } else if (outcome.type === "failure") {
+      const body = JSON.stringify({ id, input: delivery.text, error: outcome.message });
+      await client.publishAsync(dead, body, { qos: 1, properties: { userProperties: { id } } });
+    }
+    const packet = held.get(delivery);
+    held.delete(delivery);
+    // It came over a connection that broke: it comes again, and its result has the same id.
+    if (packet?.messageId === undefined || packet.qos === 0) return;
+    await acknowledge(client, packet.messageId);
+  }
+
+  return {
+    read,
+    settle,
+    async close() {
+      buffer.clear();
+      await client.endAsync(true);
+    },
+  };
+}
+
+function acknowledge(client: MqttClient, messageId: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null) => (error ? reject(error) : resolve());
+    // Its types call it private.
+    Object(client)._sendPacket({ cmd: "puback", messageId, reasonCode: 0 }, done);
+  });
+}
+
+function idOf({ topic, payload, properties }: IPublishPacket): string {
+  const given = properties?.userProperties?.id;
+  if (typeof given === "string" && given !== "") return given.slice(0, 512);
+  return createHash("sha256").update(topic).update("\0").update(payload).digest("base64url").slice(0, 22);
+}
