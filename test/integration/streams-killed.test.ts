@@ -82,3 +82,31 @@ describe("a gateway that is killed in the middle of eight streams", () => {
     await second.ended;
   }, 180_000);
 });
+
+describe("a gateway that stops before its streams have ended", () => {
+  test("leaves them to the next one, and its clients see no error", async () => {
+    using folder = temporaryFolder();
+    const words = ["--slots", "2", "--context", "512", "--state-file", folder.file, "--journal"];
+    const first = runSluice(...words, "--shutdown-grace-ms", "0");
+    const url = await first.ready;
+    const body = { model, messages: ask("a ship"), max_tokens: 80, temperature: 1, stream: true };
+    const { response, id } = await begin((path, init) => fetch(url + path, init), {
+      ...{ path: "/v1/chat/completions", body },
+    });
+    const [shown, left] = response.body?.tee() ?? [];
+    const reading = readEvents(new Response(shown, { headers: response.headers }));
+    await readEvents(new Response(left, { headers: response.headers }), 10);
+    first.kill("SIGTERM");
+    expect((await first.ended).code).toBe(0);
+    const { events, isWhole } = await reading;
+    expect(isWhole).toBe(false);
+    expect(events.join("")).not.toContain('"error"');
+    const second = runSluice(...words);
+    const rest = await readEvents(await fetch(`${await second.ready}/v1/streams/${id}?after=${events.length}`));
+    const all = [...events, ...rest.events];
+    expect(all.map(numberOf)).toEqual(all.map((_, place) => place + 1));
+    expect(all.at(-1)).toContain("[DONE]");
+    second.kill("SIGTERM");
+    await second.ended;
+  }, 120_000);
+});

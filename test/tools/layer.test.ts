@@ -50,6 +50,15 @@ describe("the tools' layer", () => {
     expect(layer(request, (passed) => (passed === request ? iterable : engine()))).toBe(iterable);
   });
 
+  it("gives the calls of a request with a journal the ids that the journal makes", async () => {
+    let count = 0;
+    const digits = (name: string) => `${name === "call" ? "c" : "0"}${count++}`.padEnd(64, "0");
+    const journal = { seed: 1, begin: () => [], note: () => {}, digits };
+    const { heard } = await run("hermes", { tools: USE, journal }, said([`${CALL}\n${CALL}`]));
+    const ids = heard.flatMap((event) => (event.type === "toolCall" ? [event.id] : []));
+    expect(ids).toEqual([`call_c0${"0".repeat(22)}`, `call_c1${"0".repeat(22)}`]);
+  });
+
   it("makes events of calls, with ids, and ends with tool_calls", async () => {
     const { heard } = await run("hermes", { tools: USE }, said(["Well. ", CALL.slice(0, 50), CALL.slice(50)]));
     expect(heard).toEqual([
