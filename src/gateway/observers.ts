@@ -88,8 +88,8 @@ function noteAll(notes: readonly (NoteAnswer | undefined)[]): NoteAnswer | undef
 }
 
 function noteTrace(answered: Answered, own: Own, traces: Traces): void {
-  const { requestId, ms, clientTrace } = own;
+  const { requestId, ms, clientTrace, trace } = own;
   const endMs = performance.now();
   const { url: path, path: route, ...others } = answered;
-  traces.answered({ ...others, requestId, path, route, startedMs: endMs - ms, endMs }, clientTrace());
+  traces.answered({ ...others, requestId, path, route, startedMs: endMs - ms, endMs }, clientTrace(), trace);
 }

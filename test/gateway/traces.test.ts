@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type Behave, json } from "../fixtures/mock-upstream.ts";
+import { listenAsGateway } from "../http/support.ts";
 import { answerAs, ask, closeUpstreams, openUpstream } from "./support.ts";
 
 const value = z.looseObject({ stringValue: z.string().optional(), intValue: z.unknown().optional() });
@@ -126,6 +127,27 @@ describe("traces", () => {
     expect(Number(attributeOf(tries[1]?.attributes ?? [], "http.request.resend_count"))).toBe(1);
     const work = collector.spans().find(({ name }) => name === "chat ours");
     expect(tries.map(({ parentSpanId }) => parentSpanId)).toEqual([work?.spanId, work?.spanId]);
+  });
+
+  it("of answers that the cache repeats are of their own, and leave the first one's alone", async () => {
+    const opened = await openUpstream(answerAs("generic", "Hello"), "kind: generic, cache: true");
+    const { app, front } = opened.gateway;
+    const server = await listenAsGateway(app, front && { front });
+    const body = JSON.stringify({ ...QUESTION, temperature: 0 });
+    const headers = { "content-type": "application/json" };
+    const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`;
+    const send = async (more = {}) => {
+      const sent = { method: "POST", headers: { ...headers, ...more }, body };
+      await (await fetch(`${server.url}${CHAT}`, sent)).text();
+    };
+    await send({ traceparent });
+    for (let count = 0; count < 3; count++) await send();
+    await server[Symbol.asyncDispose]();
+    await closeUpstreams();
+    const spans = collector.spans();
+    expect(spans.filter(({ name }) => name === `POST ${CHAT}`)).toHaveLength(4);
+    const ofFirst = spans.filter(({ traceId }) => traceId === TRACE).map(({ name }) => name);
+    expect(ofFirst.toSorted()).toEqual(["POST", `POST ${CHAT}`, "chat ours"]);
   });
 
   it("are of their own where the client has none, also of what is refused", async () => {

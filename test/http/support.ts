@@ -234,7 +234,7 @@ const WIDE: ConnectionLimits = {
 /** As `listen`, by Sluice's own server, whose streams go past web streams. */
 export async function listenAsGateway(
   app: Parameters<typeof listenByOurselves>[0],
-  limits: Partial<ConnectionLimits> = {},
+  limits: Partial<Parameters<typeof listenByOurselves>[1]> = {},
 ) {
   const { server, url } = await listenByOurselves(app, { ...WIDE, ...limits, host: "127.0.0.1", port: 0 });
   return {

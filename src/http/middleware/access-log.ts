@@ -21,6 +21,8 @@ export type Logged = {
   readonly header: (name: string) => string | undefined;
   /** The place in a trace that the client has named. */
   readonly clientTrace: () => TraceContext | undefined;
+  /** Its own place in a trace, if that was decided at its arrival. */
+  readonly trace?: TraceContext | undefined;
   readonly method: string;
   readonly path: string;
   readonly status: number;
@@ -67,6 +69,7 @@ export function logAnswer(
       requestId: c.get("requestId"),
       header: (name) => c.req.header(name),
       clientTrace: () => facts.clientTrace,
+      trace: facts.trace,
       method: c.req.method,
       path: c.req.path,
       status: facts.clientGone === true && facts.bodySent === undefined ? CLIENT_CLOSED_REQUEST : status,
@@ -86,7 +89,7 @@ export function logAnswer(
 }
 
 /** What each of several requests that are alike has of its own. */
-export type Own = Pick<Logged, "requestId" | "header" | "clientTrace" | "ms">;
+export type Own = Pick<Logged, "requestId" | "header" | "clientTrace" | "trace" | "ms">;
 
 function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, logged: Logged): void {
   noteAnswer?.(answerOf(logged), logged);

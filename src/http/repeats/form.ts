@@ -5,6 +5,7 @@ import { estimateTokens } from "../../generation/estimate.ts";
 import type { News } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import { settleSampling } from "../../generation/sampling.ts";
+import { OWN_TERMS } from "../../generation/terms.ts";
 import type { Key } from "../../keys/key.ts";
 import type { TokenCounts } from "../../protocols/tally.ts";
 import type { HttpEnv, RequestFacts } from "../context.ts";
@@ -48,12 +49,14 @@ export function makeForm({ c, model, marks, served, captured }: Shown, asked: Bu
   const template = makeTemplate(captured.body, asked, marks);
   if (template === undefined) return undefined;
   const { tokens, preset, droppedTools, droppedKeywords, ...facts } = c.get("facts");
-  const { choices, maxTokens, terms } = request;
+  const { choices, maxTokens } = request;
+  // The first request's place in a trace is not that of the others.
+  const { trace: _, ...terms } = request.terms ?? OWN_TERMS;
   return {
     ...{ headers: captured.headers, isChunked: captured.isChunked, template },
     request: {
       ...{ model: request.model, prompt: { type: "tokens", tokens: [] }, choices, maxTokens, stop: [] },
-      ...{ sampling: SAMPLING, ...(terms && { terms }), cache: wishOf(request) },
+      ...{ sampling: SAMPLING, terms, cache: wishOf(request) },
     },
     estimatedTokens: estimateTokens(request),
     tokens: tokens?.(),
