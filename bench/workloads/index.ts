@@ -19,6 +19,7 @@ import { single } from "./single.ts";
 import { spill } from "./spill.ts";
 import { start } from "./start.ts";
 import { swap } from "./swap.ts";
+import { telemetry } from "./telemetry.ts";
 import type { Workload } from "./workload.ts";
 
 /** All workloads, in the order in which they run and are reported. */
@@ -43,5 +44,6 @@ export const WORKLOADS: readonly Workload[] = [
   spill,
   cache,
   proxy,
+  telemetry,
   intruders,
 ];

@@ -7,6 +7,7 @@ import type { SharedSettings } from "../peers/settings.ts";
 export type ContestantName =
   | "sluice"
   | "sluice, nothing kept"
+  | "sluice, unwatched"
   | "llama-server"
   | "llama-server -b 128"
   | "evaluate()"
