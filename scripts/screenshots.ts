@@ -56,11 +56,14 @@ async function takeChat(browser: Browser): Promise<void> {
   await page.getByLabel("Tokens at most").fill("160");
   await page.getByLabel("Probabilities of tokens").check();
   await page.getByRole("button", { name: "Close" }).click();
-  for (const question of ["What is a canal lock?", "List three kinds of gates, with a short sentence on each."]) {
+  const questions = ["What is a canal lock?", "List three kinds of gates, with a short sentence on each."];
+  for (const [index, question] of questions.entries()) {
     await page.getByRole("textbox", { name: "Message" }).fill(question);
     await page.keyboard.press("Enter");
-    await page.getByRole("button", { name: "Send", exact: true }).waitFor();
+    await page.locator(".facts").nth(index).waitFor();
   }
+  await page.getByRole("button", { name: "Tokens" }).last().click();
+  await page.locator(".token").nth(12).hover();
   await page.screenshot({ path: "docs/images/chat.png", clip: { x: 0, y: 0, width: 1280, height: 960 } });
   await page.context().close();
 }
