@@ -132,6 +132,8 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
         if (record.id === requestId) {
           record.answer = facts;
           isKnown = true;
+          // Only a list of prompts is answered by several works; with thousands of answers a second each look counts.
+          if (record.operation === "chat") break;
         } else if (record.operation !== undefined && record.startedMs < arrivedMs - CLOCK_MS) {
           break;
         }
