@@ -132,8 +132,8 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
         if (record.id === requestId) {
           record.answer = facts;
           isKnown = true;
-          // Only a list of prompts is answered by several works; with thousands of answers a second each look counts.
-          if (record.operation === "chat") break;
+          // With thousands of stored answers a second each look counts, and these are one work each.
+          if (record.isReplay) break;
         } else if (record.operation !== undefined && record.startedMs < arrivedMs - CLOCK_MS) {
           break;
         }
