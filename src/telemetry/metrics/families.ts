@@ -130,7 +130,7 @@ export const SLUICE = {
   betweenTokens: {
     name: "sluice_inter_token_seconds",
     type: "histogram",
-    help: "Between two tokens of a choice, in this machine's engines",
+    help: "Between two tokens of a choice, in this machine's engines; without class `batch`, which rests while others are there",
     labels: ["model"],
     buckets: STEP_SECONDS,
   },
