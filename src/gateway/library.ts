@@ -1,3 +1,4 @@
+import type { Config } from "../config/schema.ts";
 import {
   ensureModel,
   findModel,
@@ -10,6 +11,7 @@ import {
 } from "../models/index.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { LibraryError, type ModelLibrary } from "../routing/library.ts";
+import { type LibraryListOptions, listLibrary } from "./library-list.ts";
 
 /** More downloads at once would only slow each other down. */
 const MAX_PULLS = 2;
@@ -21,6 +23,9 @@ export type LibraryOptions = {
   readonly directory: ModelDirectory;
   /** For `HF_TOKEN` and `HF_ENDPOINT`; the process's own if absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly memory: LibraryListOptions["memory"];
+  /** The settings in force. */
+  readonly config: () => Config;
   /** Serves a model, without loading it. */
   readonly serve: (model: LocalModel) => Promise<void>;
   /** Removes what is kept of a model besides its file. */
@@ -60,6 +65,12 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
   }
 
   return {
+    list: () =>
+      listLibrary({
+        ...{ modelsDir, config: options.config, memory: options.memory, directory },
+        isGiven: (id) => given().some((model) => model.id === id),
+      }),
+
     async pull(name, { signal, onProgress }) {
       const served = directory.find(name);
       if (served !== undefined) return { id: served.id, isNew: false };

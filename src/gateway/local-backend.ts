@@ -94,6 +94,10 @@ export async function createLocalBackend(model: GivenModel, options: LocalBacken
     keepLoaded(ms, by) {
       for (const { berth } of processes) berth.keepLoaded(ms, by);
     },
+    pin(isPinned) {
+      // An embedder beside an engine is made again at any time.
+      for (const { berth } of engine?.all ?? [embedder]) berth.pin(isPinned);
+    },
     setNamed(isNamed) {
       for (const each of engine?.all ?? []) each.setNamed(isNamed);
       isOnDemand = !isNamed;

@@ -105,6 +105,8 @@ export async function openModels(options: ServedModelsOptions): Promise<ServedMo
     modelsDir: config.modelsDir,
     given: () => locals.given().filter(({ isOnDemand, adapter }) => isOnDemand !== true || adapter !== undefined),
     directory,
+    memory: engines.memory,
+    config: () => settings.current,
     async serve(model) {
       const backend = await locals.make(model);
       // Another pull may have added it already.

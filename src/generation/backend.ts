@@ -202,6 +202,8 @@ export type Backend = {
    * anyone who has used it, unless an administrator says so for all. Does nothing to a model that stays loaded by the settings.
    */
   readonly keepLoaded?: (ms: number | undefined, by: KeptBy) => void;
+  /** Keeps it loaded, whatever needs its room, or no longer. One that the settings pin stays so. Absent if it takes no memory here. */
+  readonly pin?: (isPinned: boolean) => void;
   /** Undefined while it is not loaded. Absent if it takes no memory here. */
   readonly residence?: () => Residence | undefined;
   /** Stops it for good. Running requests fail with `EngineUnavailableError`. */

@@ -18,6 +18,7 @@ import * as embedding from "./openapi/operations/embeddings.ts";
 import * as file from "./openapi/operations/files.ts";
 import * as itemStream from "./openapi/operations/item-stream.ts";
 import * as key from "./openapi/operations/keys.ts";
+import * as library from "./openapi/operations/library.ts";
 import { showLive as showLiveOperation } from "./openapi/operations/live.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
 import * as messageBatch from "./openapi/operations/message-batches.ts";
@@ -57,6 +58,7 @@ import { health, ready } from "./routes/health.ts";
 import { countInputTokens } from "./routes/input-tokens.ts";
 import { type StreamDeps, streamItems } from "./routes/items.ts";
 import { createKey, deleteKey, listKeys } from "./routes/keys.ts";
+import { listLibrary, pinModel } from "./routes/library.ts";
 import { type LiveFeed, showLive } from "./routes/live.ts";
 import {
   infill,
@@ -245,6 +247,8 @@ export const routes: readonly Route[] = [
   { ...admin.promoteVersion, answer: ({ versions }) => changeVersion(versions, "promote") },
   { ...admin.rollbackVersion, answer: ({ versions }) => changeVersion(versions, "rollback") },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
+  { ...library.listLibrary, answer: listLibrary },
+  { ...library.pinModel, answer: pinModel },
   { ...showLiveOperation, answer: ({ live }) => showLive(live) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ready },

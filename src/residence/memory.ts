@@ -8,7 +8,7 @@ import { showBytes } from "./show-bytes.ts";
 /** A process's way into memory, and what is known of it there. */
 export type Berth = Pick<
   Resident,
-  "follow" | "use" | "keepLoaded" | "stay" | "unloadInMs" | "bytes" | "measuredBytes" | "isPinned"
+  "follow" | "use" | "keepLoaded" | "pin" | "stay" | "unloadInMs" | "bytes" | "measuredBytes" | "isPinned"
 > & {
   /** What its process asks before it starts. */
   readonly room: {
@@ -30,6 +30,8 @@ export type Memory = {
   readonly budgetBytes: number;
   /** What is in use, as measured or estimated. */
   readonly heldBytes: number;
+  /** How much of that can't be had for other models. */
+  readonly pinnedBytes: number;
 };
 
 export type MemoryOptions = {
@@ -281,7 +283,10 @@ export function createMemory({ clock, budgetBytes, maxWaitMs, logger }: MemoryOp
       use: resident.use,
       keepLoaded: resident.keepLoaded,
       stay: resident.stay,
-      isPinned: resident.isPinned,
+      pin: resident.pin,
+      get isPinned() {
+        return resident.isPinned;
+      },
       get unloadInMs() {
         return resident.unloadInMs;
       },
@@ -309,6 +314,9 @@ export function createMemory({ clock, budgetBytes, maxWaitMs, logger }: MemoryOp
     budgetBytes,
     get heldBytes() {
       return heldBytes();
+    },
+    get pinnedBytes() {
+      return sum(({ place, isPinned }) => place === "in" && isPinned);
     },
   };
 }

@@ -34,7 +34,11 @@ export type ResidentOptions = {
 type Place = "out" | "waiting" | "in";
 
 /** One process that comes and goes: how much memory it takes, who uses it, and when it was last used. */
-export type Resident = ResidentOptions & {
+export type Resident = Omit<ResidentOptions, "isPinned"> & {
+  /** Whether it is never put out. */
+  readonly isPinned: boolean;
+  /** Pins it, or has it come and go again as the settings say. One that the settings pin stays so. */
+  pin(isPinned: boolean): void;
   place: Place;
   readonly process: Process | undefined;
   /** To be called once, when the process exists. */
@@ -85,6 +89,7 @@ const LEAST_LEFT = 0.1;
 export function createResident(options: ResidentOptions, { clock, loadTimes, onChange, log }: ResidentParts): Resident {
   const { id, sizeBytes, estimateBytes, isReserved = false } = options;
   let process: Process | undefined;
+  let { isPinned } = options;
   const staysFor = (ms: number | undefined) => (ms === undefined ? undefined : createStays(ms));
   let stays = staysFor(options.keepLoadedMs);
   let uses = 0;
@@ -113,7 +118,7 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
   function arm(delayMs = leftMs()): void {
     alarm?.cancel();
     alarm = undefined;
-    if (uses > 0 || readySinceMs === undefined || delayMs === undefined) return;
+    if (uses > 0 || readySinceMs === undefined || delayMs === undefined || isPinned) return;
     const afterMs = Math.max(0, delayMs);
     alarm = { atMs: clock.now() + afterMs, cancel: clock.after(afterMs, ring) };
   }
@@ -168,6 +173,14 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
         onChange();
       };
     },
+    get isPinned() {
+      return isPinned;
+    },
+    pin(wanted) {
+      isPinned = wanted || options.isPinned;
+      arm();
+      onChange();
+    },
     get isBusy() {
       return isBusy();
     },
@@ -209,7 +222,7 @@ export function createResident(options: ResidentOptions, { clock, loadTimes, onC
       arm();
     },
     get unloadInMs() {
-      if (readySinceMs === undefined) return undefined;
+      if (readySinceMs === undefined || isPinned) return undefined;
       return alarm === undefined ? stays?.longestMs : Math.max(0, alarm.atMs - clock.now());
     },
     putOut(reason) {

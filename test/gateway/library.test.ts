@@ -1,6 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { configSchema } from "../../src/config/schema.ts";
 import { createLibrary } from "../../src/gateway/library.ts";
 import type { LocalModel } from "../../src/models/index.ts";
 import { createModelDirectory } from "../../src/routing/directory.ts";
@@ -20,7 +21,8 @@ async function createTestLibrary(given: readonly LocalModel[] = []) {
   const directory = createModelDirectory([]);
   const closed: string[] = [];
   const library = createLibrary({
-    ...{ modelsDir, env, given: () => given, directory },
+    ...{ modelsDir, env, given: () => given, directory, config: () => configSchema.parse({}) },
+    memory: { budgetBytes: 8 * 1024 ** 3, heldBytes: 1024, pinnedBytes: 0 },
     forget: async () => {},
     async serve({ id, aliases }) {
       directory.add(servedModel({ id, aliases, close: async () => void closed.push(id) }));
@@ -47,6 +49,21 @@ describe("the models folder of a gateway", () => {
     expect(phases).toContain("downloading");
     expect(directory.resolve(id).id).toBe(id);
     expect(await pull(NAME)).toEqual({ id, isNew: false });
+  });
+
+  it("lists the catalogue and its own files, with what each needs and whether it is served", async () => {
+    const { library, pull, modelsDir } = await createTestLibrary();
+    const { id } = await pull(NAME);
+    await writeFile(join(modelsDir, "broken.gguf"), "no model");
+    const { entries, unusable, freeDiskBytes, memory } = await library.list();
+    const [first] = entries;
+    expect(first).toMatchObject({ name: "smollm2-135m-instruct", isDownloaded: false, isGiven: false });
+    expect(first?.about?.license).toBe("Apache-2.0");
+    expect(entries.at(-1)).toMatchObject({ name: id, isDownloaded: true, servedAs: id, isGiven: false });
+    expect(entries.every(({ memoryBytes = 0, sizeBytes = 0 }) => memoryBytes > sizeBytes)).toBe(true);
+    expect(unusable).toEqual([{ file: "broken.gguf", reason: expect.any(String) }]);
+    expect(freeDiskBytes).toBeGreaterThan(0);
+    expect(memory.budgetBytes).toBe(8 * 1024 ** 3);
   });
 
   it("ends a model that was pulled and removes its file", async () => {

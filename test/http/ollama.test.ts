@@ -369,6 +369,7 @@ describe("POST /api/pull and DELETE /api/delete", () => {
       if (name === "broken") throw new LibraryError("failed", "No source gave it.");
       return { id: name, isNew: name === "new" };
     },
+    list: async () => ({ entries: [], unusable: [], memory: { budgetBytes: 0, heldBytes: 0, pinnedBytes: 0 } }),
     async remove(name) {
       if (name !== "new") throw new LibraryError("refused", `${name} stays.`);
     },

@@ -50,6 +50,24 @@ describe("a model that is asked for", () => {
     expect(lines).toEqual(["unloaded to make room for next"]);
   });
 
+  it("never puts out one that was pinned meanwhile, until it is no longer", () => {
+    const { clock, add } = setUp(100);
+    const [kept, other] = [add("kept", { mib: 60, keepLoadedMs: 10_000 }), add("other", { mib: 60 })];
+    kept.ask(10);
+    clock.advance(2_000);
+    kept.berth.pin(true);
+    clock.advance(60_000);
+    expect([kept.state, kept.berth.isPinned, kept.berth.unloadInMs]).toEqual(["ready", true, undefined]);
+    other.ask(10);
+    clock.advance(5_000);
+    expect(kept.state).toBe("ready");
+    expect(other.errors[0]).toBeInstanceOf(InsufficientMemoryError);
+    kept.berth.pin(false);
+    other.ask(10);
+    clock.advance(5_000);
+    expect([kept.state, other.state]).toEqual(["unloaded", "ready"]);
+  });
+
   it("never puts out a pinned one, and says so with figures before anything is put out", () => {
     const { clock, add } = setUp(100);
     const [pinned, idle, large] = [

@@ -8,6 +8,7 @@ import { routes as operations } from "../../../src/http/routes.ts";
 import { createAccess } from "../../../src/keys/access.ts";
 import { policySchema } from "../../../src/keys/key.ts";
 import { issueKey } from "../../../src/keys/manage.ts";
+import type { ModelLibrary } from "../../../src/routing/library.ts";
 import { createTestLive } from "../../live/support.ts";
 import { openState } from "../../store/support.ts";
 import { admitted, finished, openBook, started, text } from "../../telemetry/requests/play.ts";
@@ -18,6 +19,16 @@ const embed: Embed = async ({ items }) => ({ vectors: items.map(() => Float32Arr
 const identified = z.looseObject({ id: z.string() });
 /** What the server's adapter tells of the connection. */
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
+/** A library with one model, which is served. */
+const library: ModelLibrary = {
+  pull: async () => ({ id: MODEL_ID, isNew: true }),
+  remove: async () => {},
+  list: async () => ({
+    entries: [{ name: MODEL_ID, servedAs: MODEL_ID, isDownloaded: true, isGiven: true, memoryBytes: 20 }],
+    unusable: [{ file: "broken.gguf", reason: "it is no model" }],
+    memory: { budgetBytes: 10, heldBytes: 0, pinnedBytes: 0 },
+  }),
+};
 const ENDLESS = "Count for ever.";
 const NEW_BATCH = { endpoint: "/v1/chat/completions", completion_window: "24h" };
 /** What is there only when a batch has ended. */
@@ -51,7 +62,7 @@ function createBriefLive(): LiveFeed {
 
 /** An app that keeps something of each kind, with what stands for the `{…}` of each path. */
 async function createFilledApp() {
-  const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {} });
+  const model = servedModel(generate, { embed, load: async () => {}, unload: async () => {}, pin() {} });
   const state = openState();
   const { book, run, answered: send } = openBook();
   const request = await run({ id: "req_kept" }, admitted(0), started(10), text, finished(1));
@@ -63,7 +74,7 @@ async function createFilledApp() {
     whatIf: answerOf(20),
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
-    library: { pull: async () => ({ id: MODEL_ID, isNew: true }), remove: async () => {} },
+    library,
     live: createBriefLive(),
   });
   const create = async (path: string, body: unknown) =>
