@@ -35,13 +35,13 @@ export type Answer = {
 
 /** Simulates the requests of a log with today's setting, to see whether that can be believed, and with another one. */
 export function answerWhatIf({ log, today, changed }: Question): Answer {
-  const pace = fitPace(log, today);
+  const { pace, efforts } = fitPace(log, today);
   const measured = resultOf(
     log,
     log.map((request) => ({ type: "answered", ...request })),
     undefined,
   );
-  const simulated = resultOf(log, simulate(log, today, pace), today.spill);
+  const simulated = resultOf(log, simulate(log, today, pace, efforts), today.spill);
   return {
     pace,
     measured,
@@ -50,7 +50,7 @@ export function answerWhatIf({ log, today, changed }: Question): Answer {
       p50: errorOf(simulated.p50Ms, measured.p50Ms),
       p95: errorOf(simulated.p95Ms, measured.p95Ms),
     },
-    changed: resultOf(log, simulate(log, changed, pace), changed.spill),
+    changed: resultOf(log, simulate(log, changed, pace, efforts), changed.spill),
   };
 }
 

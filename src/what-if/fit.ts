@@ -1,4 +1,4 @@
-import type { LoggedRequest, Pace, Setting } from "./log.ts";
+import type { Effort, LoggedRequest, Pace, Setting } from "./log.ts";
 import { quantile } from "./numbers.ts";
 import { simulate } from "./simulate.ts";
 
@@ -10,38 +10,39 @@ const LEAST_MS = 0.001;
 const MOST_FURTHER = 1;
 /** Assumed while all requests ran beside as many others: a tenth. */
 const USUAL_FURTHER = 0.1;
-const ROUNDS = 5;
+const ROUNDS = 10;
+const DAMPING = 0.7;
+const MOST_EFFORT = 100;
+
+/** An engine, and what each request took of it, in the order of the log. */
+export type Fit = { readonly pace: Pace; readonly efforts: readonly Effort[] };
 
 /**
- * How fast the engine was that answered these requests. First by what each was measured with; then so that in the simulation of the same requests
- * the middle one spends as much time on its prompt, and on its answer, as it did. Waits are not fitted: that they come out right is what shows
- * whether the simulation can be believed.
+ * How fast the engine was that answered these requests, and how much longer than usual each one's prompt and answer took, so that the simulation of the
+ * same requests spends as much time on each as was measured. Waits are not fitted: that they come out right is what shows whether the simulation
+ * can be believed.
  */
-export function fitPace(log: readonly LoggedRequest[], setting: Setting): Pace {
-  let pace = firstGuess(log, setting.slots);
+export function fitPace(log: readonly LoggedRequest[], setting: Setting): Fit {
+  const pace = firstGuess(log, setting.slots);
+  let efforts: readonly Effort[] = log.map(() => ({ prefill: 1, decode: 1 }));
   for (let round = 0; round < ROUNDS; round++) {
-    const prefills: number[] = [];
-    const decodes: number[] = [];
-    for (const [at, outcome] of simulate(log, setting, pace).entries()) {
-      const request = log[at];
-      if (outcome.type !== "answered" || request === undefined) continue;
-      if (outcome.prefillMs > 0 && request.prefillMs > 0) prefills.push(request.prefillMs / outcome.prefillMs);
-      if (outcome.decodeMs > 0 && request.decodeMs > 0) decodes.push(request.decodeMs / outcome.decodeMs);
-    }
-    const decode = middleOf(decodes);
-    pace = {
-      ...pace,
-      prefillMs: Math.max(LEAST_MS, pace.prefillMs * middleOf(prefills)),
-      stepMs: Math.max(LEAST_MS, pace.stepMs * decode),
-      furtherMs: pace.furtherMs * decode,
-    };
+    const outcomes = simulate(log, setting, pace, efforts);
+    efforts = efforts.map((effort, at) => {
+      const [request, outcome] = [log[at], outcomes[at]];
+      if (outcome?.type !== "answered" || request === undefined) return effort;
+      return {
+        prefill: corrected(effort.prefill, request.prefillMs, outcome.prefillMs),
+        decode: corrected(effort.decode, request.decodeMs, outcome.decodeMs),
+      };
+    });
   }
-  return pace;
+  return { pace, efforts };
 }
 
-/** Not the mean: a request that was set aside for a minute says nothing of a pace. */
-function middleOf(ratios: readonly number[]): number {
-  return ratios.length === 0 ? 1 : quantile(ratios, 0.5);
+/** Not at once the whole way: what one request takes changes what the others take beside it. */
+function corrected(effort: number, realMs: number, simulatedMs: number): number {
+  if (realMs <= 0 || simulatedMs <= 0) return effort;
+  return Math.min(MOST_EFFORT, Math.max(1 / MOST_EFFORT, effort * (realMs / simulatedMs) ** DAMPING));
 }
 
 function firstGuess(log: readonly LoggedRequest[], slots: number): Pace {

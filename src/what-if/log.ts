@@ -27,6 +27,9 @@ export type LoggedRequest = {
   readonly cost: number | undefined;
 };
 
+/** How much longer than usual one request's work took: its prompt was the first after a load, or the machine was busy elsewhere. */
+export type Effort = { readonly prefill: number; readonly decode: number };
+
 /** How a model's queue is set up. */
 export type Setting = {
   readonly slots: number;

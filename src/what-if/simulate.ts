@@ -12,7 +12,7 @@ import type { JobHandle } from "../queue/task.ts";
 import { chooseTargets, type Route, type Situation, type TargetState } from "../routing/policy.ts";
 import { createSimulatedClock } from "./clock.ts";
 import { createSimulatedEngine, type Work } from "./engine.ts";
-import type { LoggedRequest, Pace, Setting } from "./log.ts";
+import type { Effort, LoggedRequest, Pace, Setting } from "./log.ts";
 import { seededRandom } from "./numbers.ts";
 
 /** What became of a request. Times are in ms. */
@@ -42,9 +42,14 @@ const SEED = 17;
 
 /**
  * Sends logged requests through the real queue, its admission, and the real choice of targets, on a simulated clock, to engines that take as long as
- * `pace` says. Returns what became of each, in their order.
+ * `pace` and `efforts` say. Returns what became of each, in their order.
  */
-export function simulate(log: readonly LoggedRequest[], setting: Setting, pace: Pace): readonly Outcome[] {
+export function simulate(
+  log: readonly LoggedRequest[],
+  setting: Setting,
+  pace: Pace,
+  efforts: readonly Effort[] = [],
+): readonly Outcome[] {
   const { spill, traffic, maxWaitMs } = setting;
   const clock = createSimulatedClock();
   const random = seededRandom(SEED);
@@ -118,8 +123,9 @@ export function simulate(log: readonly LoggedRequest[], setting: Setting, pace: 
       prefillTokens = prefillAt(index, request);
       const works = Array.from({ length: request.choices }, (): Work => {
         return {
-          ...{ tenant: request.tenant, class: request.class, prefillTokens: Math.max(1, prefillTokens) },
-          decodeTokens: Math.max(1, request.completionTokens / request.choices) - 1,
+          ...{ tenant: request.tenant, class: request.class },
+          prefillTokens: Math.max(1, prefillTokens) * (efforts[at]?.prefill ?? 1),
+          decodeTokens: (Math.max(1, request.completionTokens / request.choices) - 1) * (efforts[at]?.decode ?? 1),
           onStep: (stepMs) => job.text(stepMs),
           onFirst,
           onEnd,
