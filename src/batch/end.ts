@@ -51,7 +51,7 @@ export function createEnding(options: EndingOptions): Ending {
   const fillUp: Ending["fillUp"] = async ({ input, book, ends, fate }) => {
     const { next, beyond } = book.progress;
     for await (const line of skipDone(readLines(input, next, maxLineBytes), new Set(beyond), ends)) {
-      const read = parseLine(line, endpoint, maxLineBytes);
+      const read = await parseLine(line, endpoint, maxLineBytes);
       book.add(unanswered({ line: line.line, customId: isFault(read) ? "" : read.customId }, fate));
       if (book.waiting >= MAX_UNWRITTEN) await book.settled();
       else if (line.line % 64 === 0) await setImmediate();

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { BODY_LIMITS, UNBOUNDED } from "../json/limits.ts";
 import { membersOf } from "../json/members.ts";
-import { createJsonScan } from "../json/scan.ts";
+import { readLineJson } from "../json/read-line.ts";
 import type { Line } from "./read-lines.ts";
 
 /** A line's request. */
@@ -23,25 +22,21 @@ const BEGINNING_LENGTH = 4_096;
 /** The fields of a body in the order in which templates put them into a prompt. */
 const BEGINNING_FIELDS = ["model", "tools", "system", "instructions", "prompt", "messages", "input", "query"] as const;
 
-/** The request's body stands in the line's object. Its other limits are those of any request, and are told of when it is made. */
-const LINE_LIMITS = { ...UNBOUNDED, depth: BODY_LIMITS.depth + 1 };
-
 /** Reads a line: a request to `endpoint`, or what is wrong with it. Never throws: no line may keep a batch from its end. */
-export function parseLine(line: Line, endpoint: string, maxBytes: number): LineRequest | LineFault {
+export async function parseLine(line: Line, endpoint: string, maxBytes: number): Promise<LineRequest | LineFault> {
   try {
-    return parse(line, endpoint, maxBytes);
+    return await parse(line, endpoint, maxBytes);
   } catch {
     return fault("invalid_json_line", "This line can't be read.", null);
   }
 }
 
-function parse({ text, isUtf8 }: Line, endpoint: string, maxBytes: number): LineRequest | LineFault {
+async function parse({ text, isUtf8 }: Line, endpoint: string, maxBytes: number): Promise<LineRequest | LineFault> {
   if (text === undefined) return fault("line_too_long", `This line is longer than ${maxBytes} bytes.`, null);
   if (!isUtf8) return fault("invalid_json_line", "This line is not valid UTF-8.", null);
-  if (isTooDeep(text)) {
-    return fault("invalid_value", `This line's request is nested deeper than ${BODY_LIMITS.depth} levels.`, null);
-  }
-  const value = parseObject(text);
+  const read = await readLineJson(text);
+  if ("excess" in read) return fault("invalid_value", read.excess, null);
+  const value = "value" in read ? asObject(read.value) : undefined;
   if (value === undefined) return fault("invalid_json_line", "This line is not parseable as a JSON object.", null);
   const { custom_id: customId, method, url, body } = value;
   if (customId === undefined) return missing("custom_id");
@@ -95,20 +90,6 @@ function beginningOf(body: Readonly<Record<string, unknown>>): string {
     if (text.length >= BEGINNING_LENGTH) break;
   }
   return text.slice(0, BEGINNING_LENGTH);
-}
-
-function isTooDeep(text: string): boolean {
-  const scan = createJsonScan(text, LINE_LIMITS, () => false);
-  scan.run(text.length);
-  return scan.excess() !== undefined;
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {

@@ -95,7 +95,7 @@ export function createRequests(options: RequestsOptions): Requests {
           return;
         }
         newest = line.line;
-        const read = parseLine(line, endpoint, maxLineBytes);
+        const read = await parseLine(line, endpoint, maxLineBytes);
         // It was a request when it was validated.
         if (isFault(read)) book.add(unanswered({ line: line.line, customId: "" }, "failed"));
         else waiting.add({ ...read, line: line.line, offset: line.offset, bytes: line.end - line.offset });

@@ -43,7 +43,7 @@ export async function validateInput(handle: Input, options: ValidateOptions): Pr
         faults.push(tooMany(`${maxLines} lines. Split it into several batches.`, line.number));
         break;
       }
-      const read = parseLine(line, endpoint, maxLineBytes);
+      const read = await parseLine(line, endpoint, maxLineBytes);
       if (isFault(read)) {
         faults.push({ ...read, line: line.number });
       } else {

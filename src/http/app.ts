@@ -52,6 +52,8 @@ import type { ModelVersions } from "./versions.ts";
 export type AppSettings = {
   /** Largest request body, in bytes. */
   readonly maxBodyBytes: number;
+  /** See `ConnectionLimits`; 1,024 if absent. */
+  readonly maxConnections?: number;
   /** Origins that browsers may call from, or `*`. */
   readonly corsOrigins: readonly string[];
   /** Whether presets are listed among the models; they are if absent. */
@@ -179,9 +181,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     app.use(path, pass(OPEN_PATHS.includes(path) || (path === METRICS_PATH && settings.metrics === "open")));
   }
 
-  const { maxBodyBytes, corsOrigins, maxRememberedBytes } = settings;
+  const { maxBodyBytes, maxConnections = 1_024, corsOrigins, maxRememberedBytes } = settings;
   const routeDeps: RouteDeps = {
-    ...{ maxBodyBytes, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
+    ...{ maxBodyBytes, maxConnections, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, streams, access, cache, warmUp, logger, now },
     ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
     library: deps.library,

@@ -105,7 +105,7 @@ import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
 import type { ModelVersions } from "./versions.ts";
 
 /** The dependencies of the routes for stored objects. */
-type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps & Pick<StreamDeps, "callAs">;
+type StoredDeps = ResponsesDeps & FilesDeps & BatchesDeps & Pick<StreamDeps, "callAs" | "maxConnections">;
 
 /** The dependencies of all routes. */
 export type RouteDeps = StoredDeps & {

@@ -1,8 +1,9 @@
 import { attempt, type Door } from "../batch/attempt.ts";
 import type { Clock } from "../clock.ts";
 import { keepInFlight, type Pump } from "./in-flight.ts";
-import { type Fault, type Item, parseItem, type ReadLine } from "./item.ts";
+import { type Fault, type Item, itemIn } from "./item.ts";
 import { bodyOf, type Recipe } from "./recipe.ts";
+import type { HeldValue } from "./values.ts";
 
 export type AnswerOptions = {
   /** Asked for each item, since a template may be read before the first. */
@@ -10,7 +11,6 @@ export type AnswerOptions = {
   readonly door: Door;
   /** Headers of each request. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly maxLineBytes: number;
   /** How many items are in flight at once. */
   readonly limit: number;
   /** Whether the results come in the items' order. */
@@ -29,15 +29,22 @@ export type ItemResult = {
 
 /**
  * Answers items, many at once, each by a request of its own through the door. A refusal that says when to come back is waited for; another failure
- * is the item's result.
+ * is the item's result. Its room is given back as soon as it is answered.
  */
-export function answerItems(lines: AsyncIterable<ReadLine>, options: AnswerOptions): Pump<ItemResult> {
-  const { recipe, door, headers, maxLineBytes, signal, clock, limit, isOrdered } = options;
+export function answerItems(values: AsyncIterable<HeldValue>, options: AnswerOptions): Pump<ItemResult> {
+  const { recipe, door, headers, signal, clock, limit, isOrdered } = options;
   let next = 0;
 
-  async function answer(line: ReadLine): Promise<ItemResult> {
-    const index = next++;
-    const read = parseItem(line, maxLineBytes);
+  async function answer(value: HeldValue): Promise<ItemResult> {
+    try {
+      return await resultFor(value, next++);
+    } finally {
+      value.leave();
+    }
+  }
+
+  async function resultFor(value: HeldValue, index: number): Promise<ItemResult> {
+    const read = itemIn(value);
     if ("fault" in read) return failed({ id: read.id, index }, 400, read.fault);
     const { id } = read.item;
     try {
@@ -57,7 +64,7 @@ export function answerItems(lines: AsyncIterable<ReadLine>, options: AnswerOptio
     }
   }
 
-  return keepInFlight(lines, answer, { limit, isOrdered });
+  return keepInFlight(values, answer, { limit, isOrdered });
 }
 
 type Named = { readonly id: Item["id"]; readonly index: number };

@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { BODY_LIMITS, UNBOUNDED } from "../json/limits.ts";
-import { createJsonScan } from "../json/scan.ts";
+import { readLineJson } from "../json/read-line.ts";
 
-/** A line is this many levels deeper than its request. */
-const ITEM_LIMITS = { ...UNBOUNDED, depth: BODY_LIMITS.depth + 1 };
 const MAX_ID_LENGTH = 512;
 
 const itemSchema = z.strictObject({
@@ -30,25 +27,23 @@ export type ReadLine = {
   readonly isUtf8: boolean;
 };
 
+/** A line's JSON, or what is wrong with it. */
+export type ReadValue = { readonly value: unknown } | { readonly fault: Fault };
+
 /** Reads a line's JSON, within the limits of any request. */
-export function parseLine({ text, isUtf8 }: ReadLine, maxBytes: number): { value: unknown } | { fault: Fault } {
+export async function parseLine({ text, isUtf8 }: ReadLine, maxBytes: number): Promise<ReadValue> {
   if (text === undefined) return { fault: fault("line_too_long", `This line is longer than ${maxBytes} bytes.`) };
   if (!isUtf8) return { fault: fault("invalid_json_line", "This line is not valid UTF-8.") };
-  const scan = createJsonScan(text, ITEM_LIMITS, () => false);
-  scan.run(text.length);
-  if (scan.excess() !== undefined) {
-    return { fault: fault("invalid_value", `This line is nested deeper than ${ITEM_LIMITS.depth} levels.`) };
-  }
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
+  const read = await readLineJson(text);
+  if ("excess" in read) return { fault: fault("invalid_value", read.excess) };
+  if ("isInvalid" in read) {
     return { fault: fault("invalid_json_line", "This line is not parseable as a JSON object.") };
   }
+  return read;
 }
 
 /** Reads an item. Never throws: a wrong line is an item whose result is its fault. */
-export function parseItem(line: ReadLine, maxBytes: number): { item: Item } | { id?: Item["id"]; fault: Fault } {
-  const read = parseLine(line, maxBytes);
+export function itemIn(read: ReadValue): { item: Item } | { id?: Item["id"]; fault: Fault } {
   if ("fault" in read) return read;
   const { value } = read;
   const { data, error } = itemSchema.safeParse(value);

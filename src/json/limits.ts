@@ -27,6 +27,13 @@ export const BODY_LIMITS: JsonLimits = {
   digits: 1_000,
 };
 
+/** The limits of a line whose object holds a request's body: it has a level and some members more. */
+export const LINE_LIMITS: JsonLimits = {
+  ...BODY_LIMITS,
+  depth: BODY_LIMITS.depth + 1,
+  members: BODY_LIMITS.members + 16,
+};
+
 /** The limits of a string that holds JSON, such as a call's arguments. */
 export const TEXT_LIMITS: JsonLimits = {
   depth: 250,

@@ -1,4 +1,5 @@
-import { type JsonLimits, TEXT_LIMITS } from "../json/limits.ts";
+import { excessWords } from "../json/excess-words.ts";
+import { TEXT_LIMITS } from "../json/limits.ts";
 import { createJsonScan, type JsonExcess, type JsonPath } from "../json/scan.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { formatPath } from "./issue.ts";
@@ -7,21 +8,11 @@ import { formatPath } from "./issue.ts";
 const MAX_STEPS = 8;
 const MAX_KEY_LENGTH = 64;
 
-const WORDS: Readonly<Record<keyof JsonLimits, (most: number) => string>> = {
-  depth: (most) => `nested too deeply. Objects and arrays may be nested at most ${most} levels deep`,
-  members: (most) => `too many properties. All objects together may have at most ${most}`,
-  names: (most) => `too many properties. An object may have at most ${most}`,
-  elements: (most) => `too many elements. All arrays together may have at most ${most}`,
-  numbers: (most) => `too many numbers. All arrays together may have at most ${most}`,
-  exact: (most) => `too many numbers that must be kept as written, such as 1.0 or 1e5. There may be at most ${most}`,
-  digits: (most) => `a number is too long. It may have at most ${most} characters`,
-};
-
 /** The error for JSON that exceeds a limit. `base` is its path in the request. */
-export function excessError({ limit, most, path }: JsonExcess, base: JsonPath = []): InvalidRequestError {
-  const param = formatPath([...base, ...shorten(path)]);
+export function excessError(excess: JsonExcess, base: JsonPath = []): InvalidRequestError {
+  const param = formatPath([...base, ...shorten(excess.path)]);
   const subject = param === "" ? "Invalid body" : `Invalid '${param}'`;
-  return new InvalidRequestError(`${subject}: ${WORDS[limit](most)}.`, param === "" ? null : param, "invalid_value");
+  return new InvalidRequestError(`${subject}: ${excessWords(excess)}`, param === "" ? null : param, "invalid_value");
 }
 
 /**

@@ -96,8 +96,8 @@ async function turnsUntil(settled: Promise<unknown>): Promise<number> {
 }
 
 const whole = { line: 0, offset: 0, number: 1, end: 1, isUtf8: true };
-const faultOf = (text: string) => {
-  const read = parseLine({ ...whole, text }, CHAT, 1_000);
+const faultOf = async (text: string) => {
+  const read = await parseLine({ ...whole, text }, CHAT, 1_000);
   return isFault(read) ? `${read.code} ${read.param}` : "none";
 };
 
@@ -106,9 +106,9 @@ const nested = (depth: number) =>
   lineOf("a", { messages: 0 }).replace('"messages":0', `"messages":${"[".repeat(depth)}${"]".repeat(depth)}`);
 
 describe("a line of a batch", () => {
-  it("is a request, with its body as it is written", () => {
+  it("is a request, with its body as it is written", async () => {
     const text = `{"custom_id":"a","method":"POST","url":"${CHAT}","body": {"seed": 12345678901234567890, "model":"m"} }`;
-    expect(parseLine({ ...whole, text }, CHAT, 1_000)).toMatchObject({
+    expect(await parseLine({ ...whole, text }, CHAT, 1_000)).toMatchObject({
       customId: "a",
       model: "m",
       body: '{"seed": 12345678901234567890, "model":"m"}',
@@ -131,17 +131,29 @@ describe("a line of a batch", () => {
     [lineOf("a", { stream: true }), "invalid_value body.stream"],
     [lineOf("a", { background: true }), "invalid_value body.background"],
     [lineOf("a", { stream: false, background: null }), "none"],
-  ])("that is %s has the fault %s", (text, fault) => {
-    expect(faultOf(text)).toBe(fault);
+  ])("that is %s has the fault %s", async (text, fault) => {
+    expect(await faultOf(text)).toBe(fault);
   });
 
   it.each([
     [255, "none"],
     [256, "invalid_value null"],
     [20_000, "invalid_value null"],
-  ])("with %i arrays in each other in its body has the fault %s", (depth, fault) => {
-    expect(faultOf(nested(depth))).toBe(fault);
-    expect(faultOf(nested(depth).slice(0, -depth))).not.toBe("none");
+  ])("with %i arrays in each other in its body has the fault %s", async (depth, fault) => {
+    expect(await faultOf(nested(depth))).toBe(fault);
+    expect(await faultOf(nested(depth).slice(0, -depth))).not.toBe("none");
+  });
+
+  it("with more names than a request may have has a fault, before anything is made of them", async () => {
+    const names = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 1]));
+    expect(await faultOf(lineOf("a", { logit_bias: names(10_000) }))).toBe("none");
+    expect(await faultOf(lineOf("a", { logit_bias: names(10_001) }))).toBe("invalid_value null");
+  });
+
+  it("lets others have their turn while it is looked through", async () => {
+    const read = faultOf(lineOf("a", { input: Array.from({ length: 99_000 }, () => "word after word") }));
+    expect(await turnsUntil(read)).toBeGreaterThan(5);
+    expect(await read).toBe("none");
   });
 });
 

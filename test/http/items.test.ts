@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { createTestAccess } from "../keys/support.ts";
-import { answerWith, createTestApp, listen, MODEL_ID, script } from "./support.ts";
+import { answerWith, createTestApp, listen, loopTurn, MODEL_ID, script } from "./support.ts";
 
 const resultSchema = z.looseObject({
   id: z.union([z.string(), z.number()]).optional(),
@@ -230,4 +230,84 @@ describe("POST /v1/stream", () => {
     expect(text.trimEnd().split("\n").at(-1)).toContain('"stopping"');
     outgoing.destroy();
   });
+
+  it("tells of a line with more names than a request may have, in turns with other work", async () => {
+    const { app } = createTestApp({ generate: echo, settings: { maxBodyBytes: 16_000_000 } });
+    const names = Array.from({ length: 700_000 }, (_, index) => `"k${index}":1`).join(",");
+    const longest = await longestTurnDuring(async () => {
+      const { results } = await ask(app, `{"body":{${names}}}\n${linesOf([{ ...TEMPLATE.template, id: "b" }])}`);
+      expect(said(results)[0]).toEqual(["0", "invalid_value"]);
+      expect(results[0]?.error?.message).toContain("too many properties");
+    });
+    expect(longest).toBeLessThan(1_500);
+  });
+
+  it("refuses a template that is too long to be in each request", async () => {
+    const { app } = createTestApp({ generate: echo, settings: { maxBodyBytes: 4_000_000 } });
+    const messages = [{ role: "user", content: "x".repeat(1_100_000) }];
+    const { results } = await ask(app, linesOf([{ template: { messages } }, {}]));
+    expect(said(results)).toEqual([[undefined, "invalid_template"]]);
+  });
+
+  it("has no more bytes in flight than one body may have, whatever in_flight says", async () => {
+    let running = 0;
+    let most = 0;
+    const generate = script(async function* () {
+      running += 1;
+      most = Math.max(most, running);
+      for (let turn = 0; turn < 20; turn++) await loopTurn();
+      running -= 1;
+      yield* answerWith(["done"]);
+    });
+    const { app } = createTestApp({ generate, settings: { maxBodyBytes: 400_000 } });
+    const template = { model: MODEL_ID, messages: [{ role: "user", content: "x".repeat(90_000) }] };
+    const { results } = await ask(app, `${linesOf([{ template }])}${"{}\n".repeat(30)}`, "?in_flight=256");
+    expect(results.at(-1)?.end).toMatchObject({ items: 30, failed: 0 });
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it("leaves connections for others: a key has so many streams open, and gets a 429 for more until one ends", async () => {
+    const { access, secret } = await createTestAccess();
+    const { app } = createTestApp({ generate: echo, access, settings: { maxConnections: 16 } });
+    await using server = await listen(app);
+    const open = async () => {
+      const outgoing = sendRequest(`${server.url}/v1/stream`, {
+        method: "POST",
+        headers: { "content-type": "application/x-ndjson", authorization: `Bearer ${secret}` },
+      });
+      outgoing.on("error", () => {});
+      outgoing.write("\n");
+      const [incoming] = await once(outgoing, "response");
+      return { outgoing, incoming };
+    };
+    const [first, second] = [await open(), await open()];
+    expect([first.incoming.statusCode, second.incoming.statusCode]).toEqual([200, 200]);
+    const third = await open();
+    expect(third.incoming.statusCode).toBe(429);
+    let text = "";
+    for await (const piece of third.incoming) text += String(piece);
+    expect(text).toContain("too_many_streams");
+    first.outgoing.end();
+    for await (const _ of first.incoming);
+    expect((await open()).incoming.statusCode).toBe(200);
+  });
 });
+
+/** The longest time in which nothing else had its turn, in ms. */
+async function longestTurnDuring(work: () => Promise<void>): Promise<number> {
+  let longest = 0;
+  let isOver = false;
+  const watching = (async () => {
+    for (let lastMs = performance.now(); !isOver; ) {
+      await loopTurn();
+      longest = Math.max(longest, performance.now() - lastMs);
+      lastMs = performance.now();
+    }
+  })();
+  await work().finally(() => {
+    isOver = true;
+  });
+  await watching;
+  return longest;
+}

@@ -600,6 +600,24 @@ describe("a WebSocket when there are keys", () => {
     await loopTurn();
     expect(log.filter(({ method }) => method === "POST")).toMatchObject([{ keyName: expect.any(String) }]);
   });
+
+  it("takes the place of its key's idlest when the key has its share, and is refused when none is idle", async () => {
+    const engine = createHeldEngine();
+    const { url } = await serveSockets({ ...createRing(), generate: engine.generate }, { maxConnections: 8 });
+    const first = await connect(url, keyed);
+    const closed = once(first.ws, "close");
+    const others = [await connect(url, keyed), await connect(url, keyed)];
+    expect((await closed)[0]).toBe(1013);
+    for (const client of others) {
+      client.send(create());
+      await client.read();
+    }
+    expect(await refusalOf(url, keyed.headers)).toMatchObject({
+      status: 429,
+      body: { error: { code: "too_many_connections" } },
+    });
+    engine.release();
+  });
 });
 
 describe("whatever is sent over a WebSocket", () => {

@@ -30,7 +30,7 @@ const ERRORS: Readonly<Record<ErrorStatus, string>> = {
   415: "The body is compressed, or not of the content type that is expected; or a web page may have sent it.",
   422: "The settings that were read can't be used; the message says what is wrong with them. Nothing was changed.",
   426: "The server in front of this gateway can't open WebSockets.",
-  429: "The key has used up one of its limits. `retry-after` says when to try again.",
+  429: "The key has used up one of its limits; `retry-after` says when to try again. Or too many such connections are open.",
   500: "A failure of the server. The log has the details under the request's id.",
   501: "The gateway is part of another program, which must be started again for other settings.",
   503: "Too many requests are in progress, the model's engine has failed, or nothing can be stored on disk. `retry-after` says when to try again, if that helps.",

@@ -3,12 +3,15 @@ import { type Clock, systemClock } from "../../clock.ts";
 import type { Priority } from "../../generation/terms.ts";
 import type { ItemResult } from "../../items/answer-items.ts";
 import type { Pump } from "../../items/in-flight.ts";
+import type { OpenStream, OpenStreams } from "../../items/open-streams.ts";
 import type { StreamEnd } from "../../items/patience.ts";
+import type { Template } from "../../items/template.ts";
 import { decodeStreamQuery } from "../../protocols/items/query.ts";
 import { type InnerCaller, incomingOf } from "../arrival.ts";
 import { letTakeItsTime } from "../connections.ts";
 import type { HttpEnv } from "../context.ts";
 import { cutThroughOf } from "../cut-through.ts";
+import { HttpError } from "../errors.ts";
 import { JSON_LINES, WEB_STREAM } from "../event-stream.ts";
 import { LOCAL_ONLY_HEADER } from "../terms.ts";
 import { VIA_HEADER } from "../via.ts";
@@ -18,12 +21,18 @@ export type StreamDeps = {
   /** Calls this app for somebody. */
   readonly callAs: (caller: InnerCaller) => (path: string, init: RequestInit) => Promise<Response>;
   readonly maxBodyBytes: number;
+  /** See `ConnectionLimits`. */
+  readonly maxConnections: number;
   readonly isLeaving: () => boolean;
   readonly clock?: Clock;
 };
 
 /** Unless the client wants less: a client that has nothing to send for longer sends blank lines. */
 const IDLE_MS = 60 * 60 * 1000;
+
+/** The parts of all connections that streams may take, and those of one key. */
+const SHARE = 1 / 4;
+const SHARE_OF_KEY = 1 / 8;
 
 /** How often something is sent, so that what stands between sees that the connection lives. */
 const BEAT_MS = 20_000;
@@ -36,20 +45,39 @@ const KEPT_HEADERS = [LOCAL_ONLY_HEADER, VIA_HEADER, "cache-control"];
  * `POST /v1/stream`: answers items as they come, on one connection for as long as the client likes. Each item is a request of its own, under the
  * client's key.
  */
-export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClock }: StreamDeps): Handler<HttpEnv> {
+export function streamItems({
+  callAs,
+  maxBodyBytes,
+  maxConnections,
+  isLeaving,
+  clock = systemClock,
+}: StreamDeps): Handler<HttpEnv> {
+  let open: OpenStreams | undefined;
   return async (c) => {
     const asked = decodeStreamQuery(c.req.query());
     const incoming = incomingOf(c);
     if (incoming !== undefined) letTakeItsTime(incoming);
-    const [{ answerItems }, { linesOf }, { untilIdle }, { takeTemplate, TemplateError }] = await Promise.all([
-      import("../../items/answer-items.ts"),
-      import("../../items/byte-lines.ts"),
-      import("../../items/patience.ts"),
-      import("../../items/template.ts"),
-    ]);
+    const [{ createOpenStreams }, { answerItems }, { linesOf }, { untilIdle }, { valuesOf }, templates] =
+      await Promise.all([
+        import("../../items/open-streams.ts"),
+        import("../../items/answer-items.ts"),
+        import("../../items/byte-lines.ts"),
+        import("../../items/patience.ts"),
+        import("../../items/values.ts"),
+        import("../../items/template.ts"),
+      ]);
+    open ??= createOpenStreams({
+      max: Math.ceil(maxConnections * SHARE),
+      maxOfKey: Math.ceil(maxConnections * SHARE_OF_KEY),
+      maxBytes: maxBodyBytes,
+    });
+    const key = c.get("key");
+    const entered = open.enter(key && { id: key.id, concurrentRequests: key.policy.concurrentRequests });
+    if ("refusal" in entered) throw new HttpError(429, entered.refusal, "too_many_streams");
+    const place: OpenStream = entered;
     const stopping = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, stopping.signal]);
-    let template: Readonly<Record<string, unknown>> = {};
+    let template: Template = { fields: {}, length: 0 };
     let end: StreamEnd | "invalid_template" = "input_ended";
     let results: Pump<ItemResult> | undefined;
 
@@ -62,13 +90,18 @@ export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClo
           isBusy: () => (results?.held() ?? 0) > 0,
         },
       );
-      end = yield* takeTemplate(lines, maxBodyBytes, (given) => {
+      const values = valuesOf(lines, {
+        maxBytes: maxBodyBytes,
+        take: (bytes) => place.take(bytes, signal),
+        templateLength: () => template.length,
+      });
+      end = yield* templates.takeTemplate(values, (given) => {
         template = given;
       });
     }
 
     const pump = answerItems(items(), {
-      recipe: () => ({ endpoint: asked.endpoint, preset: asked.preset, template }),
+      recipe: () => ({ endpoint: asked.endpoint, preset: asked.preset, template: template.fields }),
       door: callAs(callerOf(keyIdOf(c), asked.priority)),
       headers: Object.fromEntries(
         KEPT_HEADERS.flatMap((name) => {
@@ -76,7 +109,7 @@ export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClo
           return value === undefined ? [] : [[name, value]];
         }),
       ),
-      ...{ maxLineBytes: maxBodyBytes, limit: asked.inFlight, isOrdered: asked.isOrdered, signal, clock },
+      ...{ limit: asked.inFlight, isOrdered: asked.isOrdered, signal, clock },
     });
     results = pump;
     let answered = 0;
@@ -93,7 +126,7 @@ export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClo
           return { frames: `${value.line}\n`, isLast: false };
         }
       } catch (error) {
-        if (!(error instanceof TemplateError)) throw error;
+        if (!(error instanceof templates.TemplateError)) throw error;
         end = "invalid_template";
         message = error.message;
       }
@@ -102,6 +135,7 @@ export function streamItems({ callAs, maxBodyBytes, isLeaving, clock = systemClo
     }
 
     function stop(): void {
+      place.leave();
       cancelBeat();
       stopping.abort(new Error("The stream has ended."));
     }

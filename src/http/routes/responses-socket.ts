@@ -5,7 +5,7 @@ import { describeFailure, HttpError } from "../errors.ts";
 import type { RouteDeps } from "../routes.ts";
 import { createMemories } from "../websocket/memory.ts";
 import { startSession } from "../websocket/session.ts";
-import { upgradeOf } from "../websocket/upgrade.ts";
+import { type Channel, upgradeOf } from "../websocket/upgrade.ts";
 import { sendRefusal } from "./unknown.ts";
 
 const HOW_TO =
@@ -53,7 +53,7 @@ export function connectResponses({
     const requestId = c.get("requestId");
     const passed = [...headers].filter(([name]) => !OF_CONNECTION.test(name));
     const memory = newMemory(Math.min(maxBodyBytes, MAX_CONNECTION_BYTES));
-    return upgrade.accept(maxBodyBytes, (channel) => {
+    const begin = (channel: Channel) => {
       channel.ws.once("close", () => memory.close());
       return startSession(channel, {
         maxBytes: maxBodyBytes,
@@ -68,6 +68,7 @@ export function connectResponses({
           return told;
         },
       });
-    });
+    };
+    return upgrade.accept({ maxMessageBytes: maxBodyBytes, begin, owner: c.get("key")?.id });
   };
 }

@@ -76,7 +76,20 @@ const CROWDED: Ending = {
   close: [1013, "too many connections, and this one was idle"],
 };
 
-type Accepted = { readonly maxMessageBytes: number; readonly begin: (channel: Channel) => Session };
+/** The answer to a key whose connections are all in use. */
+const TOO_MANY_OF_KEY = {
+  status: 429,
+  code: "too_many_connections",
+  message:
+    "This API key has as many WebSockets open as it may, and all are in use. Use one of them, or wait for an answer.",
+};
+
+type Accepted = {
+  readonly maxMessageBytes: number;
+  readonly begin: (channel: Channel) => Session;
+  /** Whose it is; undefined where no key is needed. */
+  readonly owner: string | undefined;
+};
 
 /** A request to open a WebSocket, for its handler. */
 export class Upgrade {
@@ -88,8 +101,8 @@ export class Upgrade {
   }
 
   /** Accepts the request once the answer, whose headers are sent, has passed all middlewares. */
-  accept(maxMessageBytes: number, begin: (channel: Channel) => Session): Response {
-    this.accepted = { maxMessageBytes, begin };
+  accept({ maxMessageBytes, begin, owner }: Accepted): Response {
+    this.accepted = { maxMessageBytes, begin, owner };
     return new Response(null);
   }
 }
@@ -115,13 +128,14 @@ export type Sockets = {
   readonly end: () => void;
 };
 
-type Open = { readonly ws: WebSocket; readonly session: Session };
+type Open = { readonly ws: WebSocket; readonly session: Session; readonly owner: string | undefined };
 
 /** Handles the server's requests to open WebSockets. `ws` is loaded when the first is accepted. */
 export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds): Sockets {
   const { readTimeoutMs, maxConnections, pingEveryMs = PING_EVERY_MS } = bounds;
   const open = new Set<Open>();
   const max = Math.ceil(maxConnections / 2);
+  const maxOfKey = Math.ceil(maxConnections / 4);
   let isStopping = false;
 
   server.on("upgrade", (incoming, socket, head) => {
@@ -138,9 +152,11 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
     const response = await fetch(request, env);
     const { accepted } = upgrade;
     if (accepted === undefined || !response.ok) return refuse(response);
-    if (!makeRoom()) {
-      const { status, ...error } = (isStopping ? STOPPING : CROWDED).error;
-      return refuse(Response.json({ error: { ...error, type: "server_error", param: null } }, { status }));
+    const lack = makeRoom(accepted.owner);
+    if (lack !== undefined) {
+      const { status, ...error } = lack;
+      const type = status < 500 ? "invalid_request_error" : "server_error";
+      return refuse(Response.json({ error: { ...error, type, param: null } }, { status }));
     }
     const { WebSocketServer } = await import("ws");
     // Compression is declined: a small message could expand to a large one.
@@ -156,12 +172,20 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
     wss.handleUpgrade(incoming, socket, head, (ws) => begin(ws, incoming.socket, accepted));
   }
 
-  function makeRoom(): boolean {
-    if (isStopping) return false;
-    if (open.size < max) return true;
+  /** Returns why there is none. A key that has its share makes room among its own. */
+  function makeRoom(owner: string | undefined): Ending["error"] | undefined {
+    if (isStopping) return STOPPING.error;
+    if (owner !== undefined) {
+      const own = [...open].filter((each) => each.owner === owner);
+      if (own.length >= maxOfKey) return retireIdlest(own) ? undefined : TOO_MANY_OF_KEY;
+    }
+    return open.size < max || retireIdlest(open) ? undefined : CROWDED.error;
+  }
+
+  function retireIdlest(connections: Iterable<Open>): boolean {
     let oldest: Open | undefined;
     let sinceMs = Number.POSITIVE_INFINITY;
-    for (const each of open) {
+    for (const each of connections) {
       const idleMs = each.session.idleSince() ?? sinceMs;
       if (idleMs < sinceMs) [oldest, sinceMs] = [each, idleMs];
     }
@@ -173,7 +197,7 @@ export function takeUpgrades(server: Server, fetch: Fetch, bounds: UpgradeBounds
 
   function begin(ws: WebSocket, socket: Socket, accepted: Accepted): void {
     const session = accepted.begin({ ws, whenWritable: () => whenWritable(ws, socket, readTimeoutMs) });
-    const entry = { ws, session };
+    const entry = { ws, session, owner: accepted.owner };
     open.add(entry);
     const stopPinging = keepPinging(ws, socket, pingEveryMs);
     const age = setTimeout(() => session.retire(AGED), MAX_AGE_MS).unref();

@@ -62,5 +62,5 @@ export const streamItems: Operation = {
       content: { "application/x-ndjson": { name: "StreamResult", schema: streamResultSchema } },
     },
   },
-  errors: CHANGE_ERRORS,
+  errors: [...CHANGE_ERRORS, 429],
 };
