@@ -13,6 +13,7 @@ const PAGES: Readonly<Record<PagePath, Page>> = {
   "/requests": { title: "Requests", load: () => import("./requests/page.tsx") },
   "/what-if": { title: "What if", load: () => import("./what-if/page.tsx") },
   "/models": { title: "Models", load: () => import("./models/page.tsx") },
+  "/keys": { title: "Keys", load: () => import("./keys/page.tsx") },
 };
 
 export type PageRoute = Page & { readonly path: PagePath };

@@ -1,0 +1,34 @@
+import "./keys.css";
+import { useEffect, useState } from "preact/hooks";
+import { key } from "../api/key.ts";
+import { PageHead } from "../frame/page-head.tsx";
+import { Button, ErrorNote } from "../frame/parts.tsx";
+import { KeyTable } from "./key-table.tsx";
+import { failure, keys, refresh, usage } from "./keys.ts";
+import { NewKeyDialog } from "./new-key.tsx";
+import { UsageCard } from "./usage-card.tsx";
+
+/** The keys, their limits, and what was used by whom. */
+export default function Keys() {
+  const [isNew, setIsNew] = useState(false);
+  const secret = key.value;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is read by every request
+  useEffect(() => void refresh(), [secret]);
+  return (
+    <>
+      <PageHead title="Keys and usage">
+        <Button kind="primary" disabled={keys.value === undefined} onClick={() => setIsNew(true)}>
+          New key
+        </Button>
+      </PageHead>
+      {failure.value !== undefined && <ErrorNote error={failure.value} onRetry={refresh} />}
+      {keys.value !== undefined && usage.value !== undefined && (
+        <div class="keys">
+          <KeyTable keys={keys.value} usage={usage.value} />
+          <UsageCard usage={usage.value} />
+        </div>
+      )}
+      <NewKeyDialog isOpen={isNew} isFirst={keys.value?.length === 0} onClose={() => setIsNew(false)} />
+    </>
+  );
+}
