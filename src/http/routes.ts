@@ -249,7 +249,7 @@ export const routes: readonly Route[] = [
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...library.listLibrary, answer: listLibrary },
   { ...library.pinModel, answer: pinModel },
-  { ...showLiveOperation, answer: ({ live }) => showLive(live) },
+  { ...showLiveOperation, answer: ({ live, access }) => showLive(live, access) },
   { ...service.health, answer: health },
   { ...service.ready, answer: ready },
   { ...service.metrics, answer: ({ writeMetrics }) => showMetrics(writeMetrics) },

@@ -1,14 +1,20 @@
-import { expect, it } from "vitest";
+import { pino } from "pino";
+import { expect, it, vi } from "vitest";
+import { createAccess } from "../../src/keys/access.ts";
+import { policySchema } from "../../src/keys/key.ts";
+import { issueKey, revokeKey } from "../../src/keys/manage.ts";
 import type { Viewer } from "../../src/live/live.ts";
 import { createTestAccess } from "../keys/support.ts";
-import { createTestApp } from "./support.ts";
+import { openState } from "../store/support.ts";
+import { createTestApp, type TestAppOptions } from "./support.ts";
 
 const FROM_HERE = { incoming: { socket: { remoteAddress: "127.0.0.1" } } };
 const FROM_ELSEWHERE = { incoming: { socket: { remoteAddress: "192.0.2.1" } } };
 
-function createBench() {
+function createBench(options: TestAppOptions = {}) {
   const viewers = new Set<Viewer>();
   const { app } = createTestApp({
+    ...options,
     live: {
       async watch(viewer) {
         if (viewers.size >= 2) return undefined;
@@ -22,8 +28,8 @@ function createBench() {
     show(frame: string) {
       for (const { show } of viewers) show(frame);
     },
-    async open() {
-      const response = await app.request("/admin/live", {}, FROM_HERE);
+    async open(headers: Readonly<Record<string, string>> = {}) {
+      const response = await app.request("/admin/live", { headers }, FROM_HERE);
       const reader = response.body?.getReader();
       return {
         response,
@@ -89,4 +95,60 @@ it("is for admins, and without keys for this machine", async () => {
 
 it("says so where there is nothing to follow", async () => {
   expect((await createTestApp().app.request("/admin/live", {}, FROM_HERE)).status).toBe(404);
+});
+
+/** A gateway's access with an admin's key. */
+function createAdmin(expiresMs?: number) {
+  const state = openState();
+  const access = createAccess({ config: { keysFile: "", apiKey: "" }, state, logger: pino({ level: "silent" }) });
+  const policy = policySchema.parse({ admin: true });
+  const { record, secret } = issueKey(state.keys, { name: "admin", expiresMs, policy }, Date.now());
+  return { access, headers: { authorization: `Bearer ${secret}` }, revoke: () => revokeKey(state.keys, record.id) };
+}
+
+it("ends for a viewer whose key was revoked, before the next snapshot", async () => {
+  const { access, headers, revoke } = createAdmin();
+  const { viewers, open, show } = createBench({ access });
+  const { read } = await open(headers);
+  await read();
+  const seen = read();
+  show("one");
+  expect(await seen).toBe("one");
+  const next = read();
+  revoke();
+  show("two");
+  expect(await next).toBeUndefined();
+  expect(viewers.size).toBe(0);
+});
+
+it("ends for a viewer whose key has expired", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    const { access, headers } = createAdmin(Date.now() + 60_000);
+    const { open, show } = createBench({ access });
+    const { read } = await open(headers);
+    await read();
+    const next = read();
+    vi.setSystemTime(Date.now() + 60_000);
+    show("one");
+    expect(await next).toBeUndefined();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("ends for a viewer without a key once the gateway has keys", async () => {
+  const state = openState();
+  const access = createAccess({ config: { keysFile: "", apiKey: "" }, state, logger: pino({ level: "silent" }) });
+  const { open, show } = createBench({ access });
+  const { read } = await open();
+  await read();
+  const next = read();
+  issueKey(
+    state.keys,
+    { name: "admin", expiresMs: undefined, policy: policySchema.parse({ admin: true }) },
+    Date.now(),
+  );
+  show("one");
+  expect(await next).toBeUndefined();
 });

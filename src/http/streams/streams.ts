@@ -4,7 +4,7 @@ import type { EventStream, Framing, Outlet } from "../event-stream.ts";
 import { invalid, LAST_EVENT_HEADER, RESUME_HEADER, type StreamPlace } from "./asked.ts";
 import { createCutter } from "./cut.ts";
 import type { StreamJournal } from "./journal.ts";
-import { createLog, type StreamLog } from "./log.ts";
+import { createLog, type StreamLog, sizeOf } from "./log.ts";
 
 export type StreamLimits = {
   /** How long work goes on while nobody reads, in ms. */
@@ -57,8 +57,14 @@ type Kept = {
   readonly log: StreamLog;
   readonly journal: StreamJournal | undefined;
   readonly isRevived: boolean;
+  /** What waits to be written down before it is in the log, in bytes. */
+  unwritten: number;
+  /** What is counted of it in the memory of all. */
+  counted: number;
   /** Ends the work; undefined once that has ended. */
   cancel: (() => void) | undefined;
+  /** When its time to be kept is over; `Infinity` while its work runs. */
+  keptUntilMs: number;
   /** Stops the timer of its end. */
   stopTimer: () => void;
 };
@@ -86,12 +92,19 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
   const gone = new Map<string, { readonly tenant: string; readonly why: keyof typeof GONE }>();
   const running = new Set<Promise<void>>();
   /** Those that wait for room. */
-  const waiting = new Set<() => void>();
+  const waiting = new Map<Kept, () => void>();
   let isLeaving = false;
   const promise = `grace=${seconds(resumeGraceMs)}, keep=${seconds(resumeKeepMs)}`;
 
-  const bytesOf = ({ log }: Kept) => STREAM_BYTES + log.bytes();
+  const bytesOf = ({ log, unwritten }: Kept) => STREAM_BYTES + log.bytes() + unwritten;
   let all = 0;
+
+  /** Counts what a stream holds now. One that is gone holds nothing, its readers included. */
+  function count(stream: Kept): void {
+    const bytes = kept.get(stream.id) === stream ? bytesOf(stream) : 0;
+    all += bytes - stream.counted;
+    stream.counted = bytes;
+  }
 
   function forget(stream: Kept, why: keyof typeof GONE): void {
     if (!drop(stream)) return;
@@ -100,13 +113,15 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     const [oldest] = gone.keys();
     if (gone.size > MAX_GONE && oldest !== undefined) gone.delete(oldest);
     stream.cancel?.();
-    stream.log.end();
+    // Who is cut off asks for the rest, and learns why there is none.
+    if (why === "crowded") stream.log.cutAll();
+    stream.log.drop();
     wakeAll();
   }
 
   function drop(stream: Kept): boolean {
     if (!kept.delete(stream.id)) return false;
-    all -= bytesOf(stream);
+    count(stream);
     stream.stopTimer();
     return true;
   }
@@ -115,23 +130,30 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     if (!drop(stream)) return;
     stream.journal?.suspend();
     stream.log.cutAll();
+    stream.log.drop();
     stream.cancel?.();
     wakeAll();
   }
 
+  function wake(stream: Kept): void {
+    const go = waiting.get(stream);
+    waiting.delete(stream);
+    go?.();
+  }
+
   function wakeAll(): void {
-    for (const wake of waiting) wake();
-    waiting.clear();
+    for (const stream of [...waiting.keys()]) wake(stream);
   }
 
   /** A stream without a reader has its grace; one that has ended, its time to be kept. */
   function setTimer(stream: Kept): void {
     stream.stopTimer();
     if (!kept.has(stream.id)) return;
-    if (stream.cancel === undefined) {
-      stream.stopTimer = clock.after(resumeKeepMs, () => forget(stream, "expired"));
-    } else if (stream.log.readers() > 0) {
+    if (stream.log.readers() > 0) {
       stream.stopTimer = () => {};
+    } else if (stream.cancel === undefined) {
+      const restMs = Math.max(0, stream.keptUntilMs - clock.now());
+      stream.stopTimer = clock.after(restMs, () => forget(stream, "expired"));
     } else if (isLeaving) {
       if (stream.journal?.isOn() === true) suspend(stream);
       else forget(stream, "abandoned");
@@ -142,33 +164,52 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
 
   /** Whether a running stream may take more. Makes room where it can. */
   function makeRoom(stream: Kept): boolean {
-    const own = bytesOf(stream) - resumeBytes * SHARE;
-    if (own <= 0 && all <= resumeBytes) return true;
-    if (own > 0) all -= stream.log.trim(own);
+    const share = Math.max(resumeBytes * SHARE, STREAM_BYTES);
+    if (stream.counted <= share && all <= resumeBytes) return true;
+    trim(stream, stream.counted - share);
     while (all > resumeBytes) {
-      const victim = oldestOfHeaviest();
+      const victim = findVictim(stream.tenant);
       if (victim === undefined) break;
       forget(victim, "crowded");
     }
-    for (const { log, cancel } of [stream, ...kept.values()]) {
+    for (const each of [stream, ...kept.values()]) {
       if (all <= resumeBytes) break;
-      if (cancel !== undefined) all -= log.trim(all - resumeBytes);
+      if (each.cancel !== undefined || each.log.readers() > 0) trim(each, all - resumeBytes);
     }
-    return all <= resumeBytes && bytesOf(stream) <= Math.max(resumeBytes * SHARE, STREAM_BYTES);
+    // What a reader waits for is handed on at once, and holds no memory: nobody else can stop a stream that is read.
+    const isAwaited = stream.unwritten === 0 && stream.log.isAwaited();
+    return !kept.has(stream.id) || (stream.counted <= share && (all <= resumeBytes || isAwaited));
   }
 
-  /** The stream that ended first, of those of the tenant that holds the most. */
-  function oldestOfHeaviest(): Kept | undefined {
-    const held = new Map<string, { bytes: number; ended: Kept | undefined }>();
+  function trim(stream: Kept, bytes: number): void {
+    if (bytes <= 0) return;
+    stream.log.trim(bytes);
+    count(stream);
+  }
+
+  /**
+   * The stream that ended first, of those of the tenant that holds the most. What is still read goes only where another tenant that holds
+   * less needs the room: those of one tenant wait for each other's readers.
+   */
+  function findVictim(tenant: string): Kept | undefined {
+    type Held = { bytes: number; unread: Kept | undefined; read: Kept | undefined };
+    const held = new Map<string, Held>();
     for (const stream of kept.values()) {
-      const { bytes, ended } = held.get(stream.tenant) ?? { bytes: 0, ended: undefined };
-      held.set(stream.tenant, {
-        bytes: bytes + bytesOf(stream),
-        ended: ended ?? (stream.cancel === undefined ? stream : undefined),
-      });
+      const of: Held = held.get(stream.tenant) ?? { bytes: 0, unread: undefined, read: undefined };
+      held.set(stream.tenant, of);
+      of.bytes += stream.counted;
+      if (stream.cancel !== undefined) continue;
+      if (stream.log.readers() === 0) of.unread ??= stream;
+      else of.read ??= stream;
     }
-    const heaviest = [...held.values()].filter(({ ended }) => ended !== undefined).sort((a, b) => b.bytes - a.bytes);
-    return heaviest[0]?.ended;
+    const own = held.get(tenant);
+    for (const of of [...held.values()].sort((a, b) => b.bytes - a.bytes)) {
+      if (of.unread !== undefined) return of.unread;
+      if (of.read === undefined) continue;
+      if (of === own) return undefined;
+      if (of.bytes > (own?.bytes ?? 0)) return of.read;
+    }
+    return undefined;
   }
 
   /** Takes all that the work brings, as far as there is room. */
@@ -176,19 +217,25 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     const { id, log, journal } = stream;
     const { mark, hasIds, comment } = framing;
     const cutter = createCutter(mark);
-    let count = 0;
+    let added = 0;
 
     function add(events: readonly string[]): void {
-      const numbered = hasIds ? events.map((event, index) => `id: ${id}:${count + index + 1}\n${event}`) : events;
-      count += events.length;
+      const numbered = hasIds ? events.map((event, index) => `id: ${id}:${added + index + 1}\n${event}`) : events;
+      added += events.length;
+      if (journal === undefined) {
+        log.append(numbered);
+        count(stream);
+        return;
+      }
+      const bytes = sizeOf(numbered);
+      stream.unwritten += bytes;
       // What a client has seen is written, so that every process goes on from there.
-      if (journal === undefined) append(numbered);
-      else journal.whenWritten(() => append(numbered));
-    }
-    function append(numbered: readonly string[]): void {
-      const before = log.bytes();
-      log.append(numbered);
-      if (kept.get(id) === stream) all += log.bytes() - before;
+      journal.whenWritten(() => {
+        stream.unwritten -= bytes;
+        log.append(numbered);
+        count(stream);
+      });
+      count(stream);
     }
     function take(frames: string): void {
       const { events, comments } = cutter.cut(frames);
@@ -207,7 +254,7 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
       for (;;) {
         while (kept.has(id) && !makeRoom(stream)) {
           await new Promise<void>((resolve) => {
-            waiting.add(resolve);
+            waiting.set(stream, resolve);
           });
         }
         const { frames, isLast } = await source.take();
@@ -223,6 +270,7 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
     }
     if (journal !== undefined) await new Promise<void>((resolve) => journal.whenWritten(resolve));
     stream.cancel = undefined;
+    stream.keptUntilMs = clock.now() + resumeKeepMs;
     log.end();
     journal?.finish();
     if (!kept.delete(id)) return;
@@ -273,16 +321,18 @@ export function createStreams({ resumeGraceMs, resumeKeepMs, resumeBytes }: Stre
           ...{ id, tenant, headers: source.headers, journal, isRevived },
           log: createLog({
             taken: wakeAll,
+            awaited: () => wake(stream),
             readersChanged() {
               wakeAll();
-              if (stream.cancel !== undefined) setTimer(stream);
+              setTimer(stream);
             },
           }),
+          ...{ unwritten: 0, counted: 0, keptUntilMs: Number.POSITIVE_INFINITY },
           cancel: source.leave,
           stopTimer() {},
         };
         kept.set(id, stream);
-        all += bytesOf(stream);
+        count(stream);
         journal?.announce();
         onBegun();
         const work = produce(stream, source, framing).finally(() => running.delete(work));

@@ -9,7 +9,7 @@ export const showLive: Operation = {
   tag: "Administration",
   summary: "Follows what the gateway does, once a second",
   description:
-    "An event stream: one `history` event with the seconds that were looked at before, up to a quarter of an hour, and then a `snapshot` event each second, until the client leaves. Who reads more slowly gets the newest snapshot, and none in between. No prompt and no answer is in it. Access is the same as for `GET /admin/usage`.",
+    "An event stream: one `history` event with the seconds that were looked at before, up to a quarter of an hour, and then a `snapshot` event each second, until the client leaves, or its key is no longer an admin's. Who reads more slowly gets the newest snapshot, and none in between. No prompt and no answer is in it. Access is the same as for `GET /admin/usage`.",
   answers: {
     200: {
       description: "The events.",
