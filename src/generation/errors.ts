@@ -276,6 +276,19 @@ export class BeyondLimitError extends GenerationError {
   }
 }
 
+/** Enough for every sentence on a limit. */
+const MAX_REFUSAL_CHARS = 512;
+
+/** What a request is told that was refused because of a limit: which it was, and how long to wait. It has nothing of the request. Undefined for other errors. */
+export function refusalOf(error: unknown): string | undefined {
+  const isRefusal =
+    error instanceof OverloadedError ||
+    error instanceof RateLimitedError ||
+    error instanceof BeyondLimitError ||
+    error instanceof BudgetSpentError;
+  return isRefusal ? error.message.slice(0, MAX_REFUSAL_CHARS) : undefined;
+}
+
 /** A later request with the same `supersedeId` replaced this one. */
 export class SupersededError extends GenerationError {
   readonly code = "superseded";

@@ -91,6 +91,7 @@ export async function answerStreamed(c: Context<HttpEnv>, answer: StreamedAnswer
     describeError(error) {
       const failure = describeFailure(explain(error), requestId);
       facts.error = failure.error.code ?? failure.error.type;
+      if (failure.refusal !== undefined) facts.refusal = failure.refusal;
       if (failure.unexpected) {
         logger.error({ requestId, err: error }, "internal error in mid-stream");
       }

@@ -40,6 +40,8 @@ export type RequestFacts = {
   droppedKeywords?: readonly DroppedKeyword[];
   /** The code or type of the error that the client got. */
   error?: string;
+  /** What it said of the limit because of which the request was refused. */
+  refusal?: string;
   /** The client closed the connection before it had the whole answer. */
   clientGone?: boolean;
   /** For a streamed body: settles when its last byte was handed over, or the client stops reading. */

@@ -20,6 +20,7 @@ import {
   type Overload,
   OverloadedError,
   RateLimitedError,
+  refusalOf,
   SupersededError,
   UnrenderablePromptError,
   UnsupportedFieldError,
@@ -76,6 +77,8 @@ export type Failure = {
   readonly headers: Readonly<Record<string, string>>;
   /** Why the request was dropped, in llm-d's words; undefined for any other failure. */
   readonly dropped?: string;
+  /** What it says of the limit because of which the request was refused, for those who look at requests. */
+  readonly refusal?: string | undefined;
   /** Whether it is a defect, or only the server's operator can fix it: its message and its stack belong in the log. */
   readonly unexpected: boolean;
 };
@@ -158,12 +161,14 @@ function describeGenerationError(error: GenerationError): Failure {
       : refused(400, error.message, "model", error.code);
   }
   if (error instanceof OverloadedError) {
-    return { ...failed(503, error, retryAfter(error.retryAfterMs)), dropped: DROPPED[error.why] };
+    const dropped = DROPPED[error.why];
+    return { ...failed(503, error, retryAfter(error.retryAfterMs)), dropped, refusal: refusalOf(error) };
   }
   if (error instanceof BudgetSpentError) {
     const { message, code, retryAfterMs } = error;
     const told = { message, type: code, param: null, code };
-    return { status: 429, error: told, headers: { ...retryAfter(retryAfterMs), ...DO_NOT_RETRY }, unexpected: false };
+    const headers = { ...retryAfter(retryAfterMs), ...DO_NOT_RETRY };
+    return { status: 429, error: told, headers, refusal: refusalOf(error), unexpected: false };
   }
   if (error instanceof RateLimitedError) {
     return { ...limited(error), headers: retryAfter(error.retryAfterMs) };
@@ -268,8 +273,10 @@ function retryAfter(ms: number): Readonly<Record<string, string>> {
 }
 
 /** OpenAI's `type` names what the limit counts. */
-function limited({ message, limited: type, code }: RateLimitedError | BeyondLimitError): Failure {
-  return { status: 429, error: { message, type, param: null, code }, headers: {}, unexpected: false };
+function limited(error: RateLimitedError | BeyondLimitError): Failure {
+  const { message, limited: type, code } = error;
+  const told = { message, type, param: null, code };
+  return { status: 429, error: told, headers: {}, refusal: refusalOf(error), unexpected: false };
 }
 
 function refused(status: number, message: string, param: string | null, code: string | null): Failure {
@@ -296,7 +303,9 @@ function toSnakeCase(field: string): string {
 
 /** Answers with `failure` in the form of the request's protocol, and notes it for the access log. */
 export function sendFailure(c: Context<HttpEnv>, failure: Failure): Response {
-  c.get("facts").error = failure.error.code ?? failure.error.type;
+  const facts = c.get("facts");
+  facts.error = failure.error.code ?? failure.error.type;
+  if (failure.refusal !== undefined) facts.refusal = failure.refusal;
   const form = c.get("errorForm") ?? OPENAI_ERRORS;
   const isForLlmD = speaksLlmD((name) => c.req.header(name));
   const { status, error, headers } = form.translate(isForLlmD ? tellDropped(failure) : failure);

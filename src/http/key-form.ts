@@ -74,7 +74,7 @@ export const newKeyForm = z.strictObject(
       .describe("When it expires: a time from now such as `30d`, or a date such as `2027-01-31`. Never if absent."),
     ...policyFields,
   },
-  { error: "an object" },
+  { error: ({ code }) => (code === "unrecognized_keys" ? undefined : "an object") },
 );
 
 /** A key that is to be created. */

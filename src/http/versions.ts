@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The body of `POST /admin/models/promote` and `/rollback`. */
-export const versionRequestSchema = z.object({
+export const versionRequestSchema = z.strictObject({
   model: z.string().min(1).max(4_096).describe("The id of a local model, or one of its names."),
 });
 

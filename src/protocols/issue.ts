@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { ExactNumber } from "../json/exact-number.ts";
 import { InvalidRequestError, missingParameter } from "./errors.ts";
 import { AN_INTEGER, isSet } from "./fields.ts";
@@ -11,6 +11,12 @@ const NOUNS: ReadonlyMap<string, string> = new Map([
   ["array", "an array"],
   ["object", "an object"],
   ["record", "an object"],
+]);
+
+/** What zod's own formats expect. */
+const FORMATS: ReadonlyMap<string, string> = new Map([
+  ["date", "a day such as 2026-11-22"],
+  ["datetime", "a time such as 2026-11-22T08:30:00Z"],
 ]);
 
 type Issue = z.core.$ZodIssue;
@@ -26,7 +32,7 @@ export function parseWire<T extends z.ZodType>(schema: T, value: unknown): z.out
 
 function parse<T extends z.ZodType>(schema: T, value: unknown, base: Path): z.output<T> {
   // Switches zod's own messages off: a schema's `error` holds the expected type only.
-  const result = schema.safeParse(value, { reportInput: true, error: () => "" });
+  const result = schema.safeParse(value, { reportInput: true, error: knownFields });
   if (result.success) {
     return result.data;
   }
@@ -42,6 +48,11 @@ export function parseWireAt<T extends z.ZodType>(schema: T, value: unknown, para
 /** As `parseWireAt`; undefined for a value that is absent or null. */
 export function parseGiven<T extends z.ZodType>(schema: T, value: unknown, param: string): z.output<T> | undefined {
   return isSet(value) ? parseWireAt(schema, value, param) : undefined;
+}
+
+/** The names of an object's fields, for an unknown one; for other issues nothing. */
+function knownFields({ code, inst }: z.core.$ZodRawIssue): string {
+  return code === "unrecognized_keys" && inst instanceof z.ZodObject ? Object.keys(inst.shape).join(", ") : "";
 }
 
 function describe(issue: Issue, base: Path): InvalidRequestError {
@@ -61,7 +72,7 @@ function describe(issue: Issue, base: Path): InvalidRequestError {
     case "invalid_key":
       return wrongKey(path);
     case "unrecognized_keys":
-      return unknownKey([...path, issue.keys[0] ?? ""]);
+      return unknownParameter(formatPath([...path, issue.keys[0] ?? ""]), issue.message);
     case "invalid_format":
       return wrongFormat(issue, path);
     default:
@@ -74,13 +85,11 @@ function describeExpected(issue: Issue): string {
   return NOUNS.get(expected) ?? `a ${expected}`;
 }
 
-function unknownKey(path: Path): InvalidRequestError {
-  const name = formatPath(path);
-  return new InvalidRequestError(
-    `Unknown parameter: '${name.slice(0, MAX_QUOTED_LENGTH)}'.`,
-    name,
-    "unknown_parameter",
-  );
+/** The error for a field that there is not. @param known the names of those that there are, with commas */
+export function unknownParameter(name: string, known: string): InvalidRequestError {
+  const shown = name.slice(0, MAX_QUOTED_LENGTH);
+  const others = known === "" ? "" : ` Known are ${known}.`;
+  return new InvalidRequestError(`Unknown parameter: '${shown}'.${others}`, shown, "unknown_parameter");
 }
 
 function wrongType(path: Path, expected: string, input: unknown): InvalidRequestError {
@@ -180,12 +189,9 @@ function tooSmall(issue: Extract<Issue, { code: "too_small" }>, path: Path): Inv
 }
 
 function wrongFormat(issue: Extract<Issue, { code: "invalid_format" }>, path: Path): InvalidRequestError {
-  const pattern = "pattern" in issue ? String(issue.pattern).replace(/^\/(.*)\/[a-z]*$/s, "$1") : issue.format;
-  return invalid(
-    path,
-    `string does not match pattern. Expected a string that matches the pattern '${pattern}'`,
-    "invalid_value",
-  );
+  // Nobody reads a regular expression: a schema's `error` says what is expected.
+  const expected = issue.message || FORMATS.get(issue.format) || "a string of another form";
+  return invalid(path, `string does not match pattern. Expected ${expected}`, "invalid_value");
 }
 
 function wrongKey(path: Path): InvalidRequestError {

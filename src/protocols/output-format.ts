@@ -16,7 +16,7 @@ const namedSchema = {
   // OpenAI requires a name; many clients send none.
   name: z
     .string({ error: "a string" })
-    .regex(/^[a-zA-Z0-9_-]{1,64}$/)
+    .regex(/^[a-zA-Z0-9_-]{1,64}$/, { error: "1 to 64 letters, digits, _ and -" })
     .nullish(),
   description: string(MAX_DESCRIPTION_LENGTH).nullish(),
   schema: schema.nullish(),

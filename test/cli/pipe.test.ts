@@ -170,6 +170,7 @@ describe("sluice pipe", () => {
     [{ windowTime: "soon" }, "--window-time"],
     [{ json: true, windowCount: "2" }, "--json"],
     [{ buffer: "1e9" }, "--buffer"],
+    [{ key: "id" }, "--key has no effect by itself. Add --json"],
   ])("refuses %o, and names the flag", async (flags, words) => {
     await expect(pipe("http://127.0.0.1:1", flags).code).rejects.toThrow(words);
   });

@@ -47,6 +47,23 @@ describe("the documentation", () => {
   });
 });
 
+describe("the examples", () => {
+  const folder = new URL("../../", import.meta.url);
+  const shipped = readdirSync(new URL("prompts", folder)).flatMap((name) => /^([\w-]+)\.yaml$/.exec(name)?.[1] ?? []);
+  const pages = readdirSync(new URL("docs", folder)).filter((name) => name.endsWith(".md"));
+  const commands = ["batch", "pipe", "feed"].map((name) => `src/cli/${name}/commands.ts`);
+
+  it.each(["README.md", ...pages.map((name) => `docs/${name}`), ...commands, "src/cli/preset-commands.ts"])(
+    "of %s name presets that are shipped, or that are written there",
+    (path) => {
+      const text = readFileSync(new URL(path, folder), "utf8");
+      const own = [...text.matchAll(/^\s*(?:id: |prompts\/)([a-z][\w-]*)(?:\.yaml)?$/gm)].map(([, id = ""]) => id);
+      const named = [...text.matchAll(/(?:sluice.* --preset[ =]|[?&]preset=|"preset\/|sluice run )([a-z][\w-]*)/g)];
+      expect(named.map(([, id = ""]) => id).filter((id) => ![...shipped, ...own].includes(id))).toEqual([]);
+    },
+  );
+});
+
 describe("GET /docs", () => {
   async function fetchPage() {
     const response = await createTestApp().app.request("/docs");

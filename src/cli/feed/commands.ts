@@ -10,8 +10,8 @@ Takes items from a broker, has them answered, and writes the results to it: at l
 as you like with the same group; they share the items, and take over what one of them has left. An item that can't be answered goes to the
 dead letters.
 
-  sluice feed --broker redis://127.0.0.1:6379 --from readings --to verdicts --preset classify --json
-  sluice feed --broker mqtt://127.0.0.1 --from 'sensors/#' --to verdicts --preset classify --json
+  sluice feed --broker redis://127.0.0.1:6379 --from tickets --to priorities --preset task-priority --json
+  sluice feed --broker mqtt://127.0.0.1 --from 'tickets/#' --to priorities --preset task-priority --json
 
 The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
 `;

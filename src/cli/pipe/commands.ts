@@ -16,8 +16,8 @@ What comes faster than it is answered waits, up to --buffer items, and then --ov
   sample        a random choice waits
 What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.
 
-  tail -f app.log | sluice pipe --preset summarize --window-time 10s
-  mosquitto_sub -t 'sensors/#' | sluice pipe --preset classify --json --key sensor --overload latest
+  tail -f app.log | sluice pipe --preset summarise --window-time 10s
+  tail -f tickets.jsonl | sluice pipe --preset task-priority --json --key id --overload latest
 `;
 
 /** Adds `sluice pipe`. */

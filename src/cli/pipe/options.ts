@@ -26,5 +26,11 @@ export function readPipeOptions(flags: Flags) {
   if (options.json && (options.windowCount !== undefined || options.windowTime !== undefined)) {
     throw new CommandError("--json can't be used with a window: its lines are one text. Leave one of them out.");
   }
+  const isWindowed = options.windowCount !== undefined || options.windowTime !== undefined;
+  if (options.key !== undefined && !options.json && !isWindowed && options.overload !== "latest") {
+    throw new CommandError(
+      "--key has no effect by itself. Add --json, --window-count, --window-time or --overload latest, or leave --key out.",
+    );
+  }
   return options;
 }

@@ -27,7 +27,10 @@ export type Logged = {
   readonly path: string;
   readonly status: number;
   readonly ms: number;
-  readonly facts: Pick<RequestFacts, "path" | "key" | "model" | "route" | "preset" | "error" | "clientGone">;
+  readonly facts: Pick<
+    RequestFacts,
+    "path" | "key" | "model" | "route" | "preset" | "error" | "refusal" | "clientGone"
+  >;
   readonly tokens: TokenCounts | undefined;
   readonly cache: CacheNews | undefined;
   readonly queueMs: number | undefined;
@@ -44,6 +47,8 @@ export type Answered = {
   readonly route: string | undefined;
   readonly status: number;
   readonly error: string | undefined;
+  /** What the client was told of the limit because of which it was refused. */
+  readonly refusal: string | undefined;
   readonly keyId: string | undefined;
   readonly keyName: string | undefined;
   readonly preset: string | undefined;
@@ -114,7 +119,8 @@ export function prepareLines(
 function answerOf({ facts, method, path, status }: Omit<Logged, keyof Own>): Answered {
   return {
     ...{ method, url: path.slice(0, MAX_PATH_LENGTH), path: facts.path, status },
-    ...{ model: modelOf(facts), route: facts.route?.route, error: facts.error, preset: facts.preset },
+    ...{ model: modelOf(facts), route: facts.route?.route, error: facts.error, refusal: facts.refusal },
+    ...{ preset: facts.preset },
     ...{ keyId: facts.key?.id, keyName: facts.key?.name },
   };
 }

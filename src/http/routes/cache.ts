@@ -7,7 +7,7 @@ import { parseWire } from "../../protocols/issue.ts";
 import type { HttpEnv } from "../context.ts";
 
 /** The query of `DELETE /admin/cache`. */
-const cacheQuery = z.object({
+const cacheQuery = z.strictObject({
   model: z.string().max(4096).optional(),
   key: z.string().max(256).optional(),
   preset: z.string().max(256).optional(),
@@ -19,7 +19,7 @@ const NO_CACHE: CacheControl = {
 };
 
 /** The query of `POST /admin/cache/warm`. */
-const warmQuery = z.object({ preset: z.string().max(256).optional() });
+const warmQuery = z.strictObject({ preset: z.string().max(256).optional() });
 
 const NO_WARM_UP: Pick<WarmUp, "state" | "add"> = {
   state: () => ({ waiting: 0, isRunning: false, answers: 0, prefixes: 0 }),

@@ -11,13 +11,13 @@ import type { HttpEnv } from "../context.ts";
 const number = (most: number) =>
   z
     .string()
-    .regex(/^\d{1,12}(\.\d{1,6})?$/)
+    .regex(/^\d{1,12}(\.\d{1,6})?$/, { error: `a number from 0 to ${most}` })
     .transform(Number)
     .pipe(z.number().max(most))
     .optional();
 
 /** The query of `GET /admin/routes`: a request that nobody has sent. */
-const routeQuery = z.object({
+const routeQuery = z.strictObject({
   route: z.string().min(1).max(4_096).optional(),
   class: z.enum(PRIORITIES).optional(),
   tokens: number(1e9),

@@ -27,7 +27,7 @@ type KeysDeps = {
 /** The most keys of one page. */
 const MAX_PAGE = 1_000;
 
-const pageQuery = z.object({
+const pageQuery = z.strictObject({
   limit: integer(1, MAX_PAGE).optional(),
   after: string(256).min(1).optional(),
 });

@@ -14,10 +14,10 @@ import { HttpError } from "../errors.ts";
 /** The last requests, as far as they are kept. */
 export type RecentRequests = Pick<RequestBook, "list" | "find">;
 
-const requestsQuery = z.object({
+const requestsQuery = z.strictObject({
   limit: z
     .string()
-    .regex(/^\d{1,4}$/)
+    .regex(/^\d{1,4}$/, { error: "a whole number from 1 to 1000" })
     .transform(Number)
     .pipe(z.int().min(1).max(1_000))
     .default(50),
@@ -28,7 +28,7 @@ const requestsQuery = z.object({
   state: z.enum(REQUEST_STATES).optional(),
   min_ms: z
     .string()
-    .regex(/^\d{1,9}(\.\d{1,3})?$/)
+    .regex(/^\d{1,9}(\.\d{1,3})?$/, { error: "a number of milliseconds such as 250" })
     .transform(Number)
     .optional(),
   lost: z.enum(["true", "false"]).optional(),

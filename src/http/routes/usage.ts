@@ -16,7 +16,7 @@ import { HttpError } from "../errors.ts";
 const MAX_USAGE_ROWS = 10_000;
 
 /** The query of `GET /admin/usage`. */
-const usageQuery = z.object({
+const usageQuery = z.strictObject({
   key: z.string().max(256).optional(),
   model: z.string().max(4096).optional(),
   since: z.iso.date().optional(),

@@ -9,6 +9,8 @@ export const LAST_EVENT_HEADER = "last-event-id";
 
 /** Enough for any number that counts events. */
 const NUMBER = /^\d{1,15}$/;
+/** An id of an event, of whatever stream. */
+const SOME_EVENT_ID = /^([\w-]{1,64}):\d{1,15}$/;
 const EVENT_ID = /^(req_[0-9a-f]{32}):(\d{1,15})$/;
 
 /** Whether the client wants to take its stream up if it breaks off. */
@@ -43,9 +45,15 @@ export function readPlace(c: Context<HttpEnv>): StreamPlace | undefined {
 export function readAfter(c: Context<HttpEnv>, id: string): number {
   const header = c.req.header(LAST_EVENT_HEADER);
   if (header === undefined || header === "") return afterOf(c.req.query("after") ?? "0", "after");
-  const [, stream, number] = EVENT_ID.exec(header) ?? [];
-  if (stream !== undefined && stream !== id) throw invalid(LAST_EVENT_HEADER, `an event of the stream ${id}`);
-  return afterOf(number ?? header, LAST_EVENT_HEADER);
+  const [, stream] = SOME_EVENT_ID.exec(header) ?? [];
+  if (stream !== undefined && stream !== id) {
+    throw new InvalidRequestError(
+      `Invalid '${LAST_EVENT_HEADER}': this is an event of another stream, ${stream}. Give the id of the last event of ${id.slice(0, 64)}, or only its number.`,
+      LAST_EVENT_HEADER,
+      "invalid_value",
+    );
+  }
+  return afterOf(EVENT_ID.exec(header)?.[2] ?? header, LAST_EVENT_HEADER);
 }
 
 function afterOf(text: string, name: string): number {

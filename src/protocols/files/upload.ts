@@ -27,7 +27,7 @@ export const completeUploadSchema = z.object(
       "The ids of its parts, in their order.",
     ),
     md5: string(32)
-      .regex(/^[0-9a-fA-F]{32}$/)
+      .regex(/^[0-9a-fA-F]{32}$/, { error: "32 hexadecimal digits" })
       .nullish()
       .describe("The MD5 of the whole file, as 32 hexadecimal digits, to be compared."),
   },

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { InvalidRequestError } from "../errors.ts";
 import { integer, string } from "../fields.ts";
-import { parseWire } from "../issue.ts";
+import { parseWire, unknownParameter } from "../issue.ts";
 
 /** The paths that items can be sent to. */
 const ITEM_ENDPOINTS = [
@@ -46,8 +45,7 @@ export function decodeStreamQuery(query: Readonly<Record<string, string>>): Stre
   const unknown = Object.keys(query).find((name) => !Object.hasOwn(streamQuerySchema.shape, name));
   if (unknown !== undefined) {
     const known = Object.keys(streamQuerySchema.shape).join(", ");
-    const message = `Unknown parameter '${unknown.slice(0, 64)}'. Known are ${known}. Fields of requests go into a template.`;
-    throw new InvalidRequestError(message, unknown.slice(0, 64), "unknown_parameter");
+    throw unknownParameter(unknown, `${known}. Fields of requests go into a template`);
   }
   const numbers = NUMBERS.flatMap((name) => {
     const text = query[name];

@@ -9,7 +9,7 @@ const MAX_REQUESTS = 100_000;
 const requestSchema = z.object(
   {
     custom_id: string(64)
-      .regex(/^[a-zA-Z0-9_-]{1,64}$/)
+      .regex(/^[a-zA-Z0-9_-]{1,64}$/, { error: "1 to 64 letters, digits, _ and -" })
       .describe("The id of the request, unique in the batch."),
     params: jsonObject().describe("The body of the request, as for `POST /v1/messages`, not streamed."),
   },

@@ -5,7 +5,9 @@ import { string } from "../fields.ts";
 export const MAX_TOOLS = 1_024;
 
 /** The schema of a tool's name, in all protocols. */
-export const toolName = string(MAX_TOOL_NAME_LENGTH).min(1).regex(TOOL_NAME);
+export const toolName = string(MAX_TOOL_NAME_LENGTH)
+  .min(1)
+  .regex(TOOL_NAME, { error: "letters, digits and any of _ . : / @ -" });
 
 const SEPARATOR = "__";
 

@@ -15,6 +15,8 @@ type BookedAnswer = {
   readonly model: string | undefined;
   readonly status: number;
   readonly error: string | undefined;
+  /** What the client was told of the limit because of which it was refused. */
+  readonly refusal?: string | undefined;
   readonly keyId: string | undefined;
   readonly keyName: string | undefined;
   readonly preset: string | undefined;
@@ -119,12 +121,12 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
   return {
     follow,
     answered(answer, requestId, durationMs) {
-      const { method, path, model, status, error, keyId, keyName, preset } = answer;
+      const { method, path, model, status, error, refusal, keyId, keyName, preset } = answer;
       if (path === undefined || path.startsWith("/admin/")) return;
       const sentMs = now();
       const arrivedMs = sentMs - durationMs;
       const facts = {
-        ...{ path, status, error, preset, durationMs, sentMs },
+        ...{ path, status, error, refusal, preset, durationMs, sentMs },
         key: keyId === undefined ? undefined : { id: keyId, name: keyName ?? keyId },
       };
       let isKnown = false;
@@ -141,7 +143,7 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
       const isRefused = method === "POST" && status >= 400 && status !== UNAUTHORIZED;
       if (isKnown || !isRefused) return;
       const record = new RequestRecord(requestId, arrivedMs, undefined, undefined);
-      Object.assign(record, { model, state: "failed", error, endMs: sentMs, answer: facts });
+      Object.assign(record, { model, state: "failed", error, refusal, endMs: sentMs, answer: facts });
       add(record);
       bytes += sizeOf(record);
     },

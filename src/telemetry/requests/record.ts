@@ -1,6 +1,6 @@
 import type { CacheNews } from "../../generation/cache.ts";
 import type { EmbeddingRequest } from "../../generation/embedding.ts";
-import { GenerationError } from "../../generation/errors.ts";
+import { GenerationError, refusalOf } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
 import { type Evaluation, type RouteNews, targetOf } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
@@ -31,6 +31,8 @@ export type AnswerFacts = {
   readonly path: string;
   readonly status: number;
   readonly error: string | undefined;
+  /** As of `RequestRecord`. */
+  readonly refusal?: string | undefined;
   readonly key: { readonly id: string; readonly name: string } | undefined;
   readonly preset: string | undefined;
   /** From the request's arrival until its last byte was sent. */
@@ -99,6 +101,8 @@ export class RequestRecord implements Follower {
   endMs: number | undefined = undefined;
   /** A failure's code. */
   error: string | undefined = undefined;
+  /** What the client was told of the limit because of which it was refused. */
+  refusal: string | undefined = undefined;
   prefix: PrefixReport | undefined = undefined;
   /** How many requests of its model had had their turns when it had its own, itself included. */
   turns = 0;
@@ -199,6 +203,7 @@ export class RequestRecord implements Follower {
         return;
       case "failed":
         this.error = sighting.error instanceof GenerationError ? sighting.error.code : "internal_error";
+        this.refusal = refusalOf(sighting.error);
         this.#end(now(), "failed");
         return;
       default:

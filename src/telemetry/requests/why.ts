@@ -45,13 +45,15 @@ export function reasonsOf(record: RequestRecord): readonly Reason[] {
 
 /** One sentence about a request: why it was slow, or what became of it. @param durationMs until its end, or until now */
 export function whySlow(record: RequestRecord, durationMs: number): string {
-  const { state, cache, isReplay, error, firstMs, startedMs, tries } = record;
+  const { state, cache, isReplay, error, refusal, firstMs, startedMs, tries } = record;
   const [main] = reasonsOf(record);
   if (state === "waiting") return `It is still waiting for its turn, for ${showMs(durationMs)} so far.`;
   if (state === "running") return `It is still being answered, for ${showMs(durationMs)} so far.`;
   if (state === "failed") {
     const asked = tries.length > 1 ? ` ${counted(tries.length, "target")} were asked.` : "";
-    return `It failed after ${showMs(durationMs)}: ${error ?? "unknown"}.${asked}`;
+    const outcome = refusal === undefined ? "It failed" : "It was refused";
+    const limit = refusal === undefined ? "" : ` ${refusal}`;
+    return `${outcome} after ${showMs(durationMs)}: ${error ?? "unknown"}.${limit}${asked}`;
   }
   if (state === "left") {
     const when = firstMs === undefined ? "before its first token" : "in the middle of its answer";

@@ -243,6 +243,17 @@ describe("a place in a stream", () => {
     expect(refused).toMatchObject({ status: 400, code: "invalid_value" });
   });
 
+  it.each([`req_${"0".repeat(32)}:1`, "chatcmpl-1:1"])("says that %s is of another stream", async (header) => {
+    const { request } = open();
+    const { response, id } = await begin(request, chat);
+    await readEvents(response);
+    const refused = await errorOf(await request(`/v1/streams/${id}`, { headers: { "last-event-id": header } }));
+    expect(refused).toMatchObject({
+      code: "invalid_value",
+      message: expect.stringMatching(/event of another stream.*or only its number/),
+    });
+  });
+
   it("is refused in a new request if it doesn't name the stream", async () => {
     const { request } = open();
     const { response } = await begin(request, chat, { "last-event-id": "3" });

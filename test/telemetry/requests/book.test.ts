@@ -60,6 +60,16 @@ describe("the last requests", () => {
     ]);
   });
 
+  it("say which limit a request was refused for before any model was asked", () => {
+    const { book, why } = openBook();
+    const answer = {
+      ...{ method: "POST", path: "/v1/chat/completions", model: "m", status: 429, error: "rate_limit_exceeded" },
+      ...{ keyId: "key_1", keyName: "laptop", preset: undefined, refusal: "Limit 3, in progress 3." },
+    };
+    book.answered(answer, "req_a", 3);
+    expect(book.list().map(why)).toEqual(["It was refused after 3 ms: rate_limit_exceeded. Limit 3, in progress 3."]);
+  });
+
   it("have nothing of prompt and answer", async () => {
     const { run, answered } = openBook();
     const record = await run(

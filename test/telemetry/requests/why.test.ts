@@ -179,7 +179,7 @@ describe("why a request was slow, in one sentence:", () => {
   it("it was refused, its client left, or it was answered from the cache", async () => {
     const { run, why } = openBook();
     const refused = await run({}, { passMs: 20 }, { error: new OverloadedError("Full.", 1_000, "full") });
-    expect(why(refused)).toBe("It failed after 20 ms: server_overloaded.");
+    expect(why(refused)).toBe("It was refused after 20 ms: server_overloaded. Full. Please try again in 1s.");
     const gone = new AbortController();
     gone.abort();
     const left = await run({ signal: gone.signal }, waiting(2), { passMs: 2_000 }, { error: new Error("gone") });
