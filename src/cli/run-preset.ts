@@ -5,6 +5,7 @@ import { parseReference } from "../prompts/reference.ts";
 import { shellCommand } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { CommandError } from "./errors.ts";
+import { type GatewayClient, NoGatewayError } from "./gateway-client.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { reachGateway } from "./reach-gateway.ts";
 
@@ -35,14 +36,13 @@ export async function runPreset(
   flags: Flags,
   context: CliContext,
 ): Promise<number> {
-  const { id, version } = parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name, version: undefined };
+  const { id, version } = referenceOf(name);
   const variables = readVariables(flags.var);
   const interrupts = watchForCommand(context);
   try {
     await using gateway = await reachGateway(flags, context, interrupts.signal);
     const { client, models } = gateway;
-    const path = `/v1/models/preset/${encodeURIComponent(version === undefined ? id : `${id}@${version}`)}`;
-    const { preset } = shownPreset.parse(await client.get(path));
+    const preset = await showPreset(client, name);
     const input = await findInput(words, preset.takes_input && variables.input === undefined, context);
     const body = {
       prompt: { id, ...(version !== undefined && { version }), variables },
@@ -55,6 +55,26 @@ export async function runPreset(
     return EXIT.done;
   } finally {
     interrupts.dispose();
+  }
+}
+
+function referenceOf(name: string) {
+  return parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name, version: undefined };
+}
+
+/** What the gateway tells of a preset. Throws a CommandError if there is none. */
+async function showPreset(client: GatewayClient, name: string) {
+  const { id, version } = referenceOf(name);
+  const path = `/v1/models/preset/${encodeURIComponent(version === undefined ? id : `${id}@${version}`)}`;
+  return shownPreset.parse(await client.get(path)).preset;
+}
+
+/** Throws a CommandError if the gateway has no such preset. One that is away may have it when it is back. */
+export async function checkPreset(client: GatewayClient, name: string): Promise<void> {
+  try {
+    await showPreset(client, name);
+  } catch (error) {
+    if (!(error instanceof NoGatewayError)) throw error;
   }
 }
 

@@ -163,6 +163,15 @@ describe("sluice pipe", () => {
     stdin.destroy();
   });
 
+  it("reads nothing for a preset that there isn't", async () => {
+    await using server = await listenAsGateway(createEchoApp());
+    const { stdin, context, code } = pipe(server.url, { preset: "nope" });
+    stdin.write("a\n");
+    await expect(code).rejects.toThrow("nope");
+    expect(stdin.readableLength).toBe(2);
+    expect(context.stderr.text()).toContain("0 lines read");
+  });
+
   it.each([
     [{ inFlight: "0" }, "--in-flight"],
     [{ overload: "panic" }, "--overload"],

@@ -89,6 +89,34 @@ describe("sluice feed, from Redis Streams", () => {
     await stop();
   });
 
+  it("sends what is no JSON object to the dead letters where objects are wanted", async () => {
+    const { client, feed, all, until } = await setUp();
+    const texts = ["not JSON", "[1]", '"a text"'];
+    for (const data of texts) await client.xAdd("readings", "*", { data });
+    await client.xAdd("readings", "*", { data: '{"input":"hi"}' });
+    const { stop, context } = feed({ json: true });
+    await until(async () => expect(await all("readings:dead")).toHaveLength(3));
+    for (const [index, data] of texts.entries()) {
+      expect((await all("readings:dead"))[index]).toMatchObject({
+        data,
+        "sluice-error": expect.stringContaining("an item is a JSON object"),
+      });
+    }
+    await until(async () => expect(await all("verdicts")).toMatchObject([{ output: "HI" }]));
+    await stop();
+    expect(context.stderr.text()).toContain("4 items taken, 1 answered, 3 to the dead letters");
+  });
+
+  it("takes nothing for a preset that there isn't", async () => {
+    const { client, all } = await setUp();
+    await client.xAdd("readings", "*", { data: "one" });
+    await using server = await listenAsGateway(createTestApp({ presets: [ECHO] }).app);
+    const flags = { ...DEFAULTS, url: server.url, broker: redis().url, preset: "nope" };
+    await expect(feedItems(flags, fakeContext())).rejects.toThrow("nope");
+    expect(await all("readings:dead")).toEqual([]);
+    expect(await client.xInfoGroups("readings")).toEqual([]);
+  });
+
   it("takes over what another consumer has left, and gives up what was delivered too often", async () => {
     const { client, feed, all, until } = await setUp();
     await client.xGroupCreate("readings", "sluice", "0", { MKSTREAM: true });

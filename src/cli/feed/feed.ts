@@ -6,10 +6,10 @@ import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { InterruptedError } from "../interrupts.ts";
 import { streamPath } from "../pipe/flags.ts";
-import { itemOf, type PipeItem } from "../pipe/items.ts";
+import { isObject, itemOf, type PipeItem } from "../pipe/items.ts";
 import { answerAll } from "../pipe/session.ts";
 import { reachGateway } from "../reach-gateway.ts";
-import { watchForCommand } from "../run-preset.ts";
+import { checkPreset, watchForCommand } from "../run-preset.ts";
 import { readFeedOptions } from "./options.ts";
 
 /** How often it tells how it goes. */
@@ -18,6 +18,8 @@ const TELL_MS = 10_000;
 const AGAIN_MS = 500;
 /** How long is waited after Ctrl-C for the items in flight; the broker gives them to others if they take longer. */
 const LEAVE_MS = 10_000;
+
+const NO_OBJECT = 'With --json an item is a JSON object, such as {"input": "…"}, and this is none.';
 
 type Counts = { taken: number; answered: number; failed: number; dropped: number };
 
@@ -34,6 +36,7 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
   let broker: Broker | undefined;
   try {
     await using gateway = await reachGateway(flags, context, signal);
+    await checkPreset(gateway.client, options.preset);
     const open = await openBroker(options, say);
     broker = open;
     say(`takes items from ${options.from}`);
@@ -65,7 +68,13 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
       say("stopped: waiting for the items in flight");
       void setTimeout(leaveMs, undefined, { ref: false }).then(() => leaving.abort(signal.reason));
     });
-    const reading = take(open, { ...options, signal, counts, deliveries, push: buffer.push }).finally(buffer.end);
+    const refuse = async (item: PipeItem) => {
+      await settle(item, { type: "failure", message: NO_OBJECT });
+      counts.failed += 1;
+    };
+    const reading = take(open, { ...options, signal, counts, deliveries, push: buffer.push, refuse }).finally(
+      buffer.end,
+    );
     reading.catch(() => {});
     await answerAll(new Map(), {
       destination: gateway.client.destination(streamPath(options, "completion")),
@@ -98,17 +107,21 @@ type Taking = {
   readonly counts: Counts;
   readonly deliveries: WeakMap<PipeItem, Delivery>;
   readonly push: (item: PipeItem) => Promise<void>;
+  /** Has an item that is none of the form that `--json` demands. */
+  readonly refuse: (item: PipeItem) => Promise<void>;
   readonly json: boolean;
   readonly key: string | undefined;
 };
 
-async function take(broker: Broker, { signal, counts, deliveries, push, json, key }: Taking): Promise<void> {
+async function take(broker: Broker, { signal, counts, deliveries, push, refuse, json, key }: Taking): Promise<void> {
   for await (const delivery of broker.read(signal)) {
     if (signal.aborted) return;
     counts.taken += 1;
     const item = itemOf(delivery.text, counts.taken, { json, key });
     deliveries.set(item, delivery);
-    await push(item);
+    // What can't be written while this stops is delivered again.
+    if (json && !isObject(delivery.text)) await refuse(item).catch(() => {});
+    else await push(item);
   }
 }
 

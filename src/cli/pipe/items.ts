@@ -44,6 +44,11 @@ export function lineOf({ number, input, variables }: PipeItem): string {
   return JSON.stringify({ id: number, ...(input !== undefined && { input }), ...(variables && { variables }) });
 }
 
+/** Whether a line is a JSON object. */
+export function isObject(line: string): boolean {
+  return objectIn(line) !== undefined;
+}
+
 function objectIn(line: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(line);

@@ -9,6 +9,7 @@ import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { InterruptedError, watchInterrupts } from "../interrupts.ts";
 import { reachGateway } from "../reach-gateway.ts";
+import { checkPreset } from "../run-preset.ts";
 import { formatAnswer, formatFailure } from "./answers.ts";
 import { streamPath } from "./flags.ts";
 import { itemOf, itemOfWindow, keyIn, type PipeItem } from "./items.ts";
@@ -63,6 +64,7 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
   const leaving = new AbortController();
   try {
     await using gateway = await reachGateway(flags, context, interrupts.signal);
+    await checkPreset(gateway.client, options.preset);
     const lines = createLineSource(options, (item) => {
       counts.items += 1;
       return buffer.push(item);
