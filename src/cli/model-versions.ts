@@ -15,6 +15,10 @@ const modelSchema = z.object({
       role: z.string(),
       name: z.string().optional(),
       file: z.string().optional(),
+      // Gateways of earlier versions tell neither.
+      path: z.string().optional(),
+      modified_at: z.number().optional(),
+      lacks: z.array(z.string()).optional(),
       quantization: z.string().optional(),
       state: z.string().optional(),
       share: z.number().optional(),
@@ -47,17 +51,29 @@ function reach(flags: Flags, { env, cwd }: CliContext) {
   return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
 }
 
+/** Such as `2026-11-22 08:30:00Z`: versions of a day are told apart. */
+function showTime(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString().replace("T", " ").replace(".000", "");
+}
+
 function print(models: readonly ToldModel[], flags: Flags, { stdout }: CliContext): number {
   if (flags.json === true) {
     stdout.write(`${JSON.stringify(models, null, 2)}\n`);
     return EXIT.done;
   }
   const rows = models.flatMap(({ id, versions }) =>
-    versions.map(({ role, file = "", quantization = "", state = "", share }) => [
-      ...[id, role, file, quantization, state],
+    versions.map(({ role, file = "", path = file, modified_at: at, quantization = "", state = "", share }) => [
+      ...[id, role, path, at === undefined ? "" : showTime(at), quantization, state],
       share === undefined ? "" : `${Math.round(share * 100)} %`,
     ]),
   );
-  stdout.write(formatTable([["MODEL", "VERSION", "FILE", "QUANTIZATION", "STATE", "SHARE"], ...rows], [5]));
+  stdout.write(formatTable([["MODEL", "VERSION", "FILE", "CHANGED", "QUANTIZATION", "STATE", "SHARE"], ...rows], [6]));
+  for (const { id, versions } of models) {
+    for (const { role, lacks = [] } of versions) {
+      if (lacks.includes("chat_template") && role !== "former") {
+        stdout.write(`Warning: the ${role} version of ${id} has no chat template: ChatML is used for its chats.\n`);
+      }
+    }
+  }
   return EXIT.done;
 }

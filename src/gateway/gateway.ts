@@ -85,7 +85,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...{ state: parts.state, files: parts.files.open, batches, runs, streams, access, warmUp },
     ...(reloading && {
       reload: reloading.reload,
-      versions: createVersionControl({ ...parts, lookAgain: reloading.lookAgain }),
+      versions: createVersionControl({ ...parts, modelsDir: config.modelsDir, lookAgain: reloading.lookAgain }),
     }),
     ...(parts.cache.control && { cache: parts.cache.control }),
     gatewayId: parts.gatewayId,

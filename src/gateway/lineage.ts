@@ -7,7 +7,12 @@ import type { LocalBackend } from "./local-backend.ts";
 import { isServing } from "./versions.ts";
 
 /** A model's file as it was found: another mark is another version. */
-export type Version = { readonly model: GivenModel; readonly mark: string };
+export type Version = {
+  readonly model: GivenModel;
+  readonly mark: string;
+  /** When its file was changed last, in Unix ms; undefined if it can't be read. */
+  readonly modifiedMs: number | undefined;
+};
 
 /** A version that has a backend. */
 export type Served = Version & {
@@ -27,8 +32,15 @@ export type Lineage = {
   /** What `stable` has replaced. */
   readonly former?: Version | undefined;
   /** A version that was rolled back or can't be loaded, and what is served in its place although the settings name it. */
-  readonly refused?: { readonly mark: string; readonly instead: Version } | undefined;
+  readonly refused?: Refused | undefined;
 };
+
+export type Refused = { readonly mark: string; readonly version: Version; readonly instead: Version };
+
+/** That `version` is not to be served although the settings name it. */
+export function refusalOf({ model, mark, modifiedMs }: Version, instead: Version): Refused {
+  return { mark, version: { model, mark, modifiedMs }, instead };
+}
 
 export type LineageParts = {
   /** Makes a version. @param after what has to be gone before it is loaded */
@@ -45,10 +57,10 @@ export async function versionOf(model: GivenModel): Promise<Version> {
   const found = await Promise.all(
     paths.map(async (path) => {
       const file = await stat(path).catch(() => undefined);
-      return [path, file?.size, file?.mtimeMs];
+      return [path, file?.size, file?.mtimeMs] as const;
     }),
   );
-  return { model, mark: JSON.stringify(found) };
+  return { model, mark: JSON.stringify(found), modifiedMs: found[0]?.[2] };
 }
 
 /** A model without a next version. */

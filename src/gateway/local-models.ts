@@ -2,9 +2,10 @@ import { settingsOf } from "../config/model-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { differingModelSettings, type SettingChange } from "../config/take-over.ts";
 import type { Backend } from "../generation/backend.ts";
+import { writesText } from "../models/index.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { type GivenModel, isPreloaded } from "./engines.ts";
-import { advance, type Lineage, type Served, settled, type Version, versionOf } from "./lineage.ts";
+import { advance, type Lineage, refusalOf, type Served, settled, type Version, versionOf } from "./lineage.ts";
 import type { LocalBackend } from "./local-backend.ts";
 
 /** The models on this machine's disk that the gateway serves. */
@@ -126,7 +127,12 @@ export async function createLocalModels(options: LocalModelsOptions): Promise<Lo
         (_, now) => !servedIn(now).some((served) => created.includes(served)),
       ),
       waiting: kept.flatMap(({ stable }) => waitingOf(stable, settings)),
-      warnings: next.flatMap(warningsOf),
+      warnings: [
+        ...next.flatMap(warningsOf),
+        ...created
+          .filter(({ model }) => replaced.has(model.id) && lacksTemplate(model))
+          .map(({ model: { id } }) => `The new version of ${id} has no chat template: ChatML is used for its chats.`),
+      ],
       commit() {
         for (const { stable } of given) others.delete(stable.model.id);
         for (const { model, backend } of next.flatMap(servedIn)) backend.setNamed(model.isOnDemand !== true);
@@ -158,7 +164,7 @@ export async function createLocalModels(options: LocalModelsOptions): Promise<Lo
       if (before === undefined || !isServed(backend)) return;
       // What was to be served in its place can't be loaded either.
       if (before.refused?.instead.mark === served.mark) return;
-      onVersion?.(model.id, { mark: served.mark, instead: before.stable });
+      onVersion?.(model.id, refusalOf(served, before.stable));
     }
   }
 
@@ -196,6 +202,11 @@ function standing(lineage: Lineage, { isOnDemand = false }: GivenModel): Lineage
   const moved = (served: Served) => ({ ...served, model: { ...served.model, isOnDemand } });
   if ((lineage.stable.model.isOnDemand ?? false) === isOnDemand) return lineage;
   return { ...lineage, stable: moved(lineage.stable), next: lineage.next && moved(lineage.next) };
+}
+
+/** Whether a model that writes text says nothing of how its chats are written. */
+export function lacksTemplate({ gguf }: Pick<GivenModel, "gguf">): boolean {
+  return writesText(gguf) && !gguf.chatTemplate;
 }
 
 function waitingOf(

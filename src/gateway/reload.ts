@@ -160,7 +160,7 @@ async function reloadOnce(options: ReloadOptions): Promise<ReloadReport> {
     const unserved = unservedTargets(config.routes, directory.list(), mayCome).map(
       (target) => `A route has a target that is not served now: ${target}.`,
     );
-    for (const warning of unserved) logger.warn(warning);
+    for (const warning of [...models.warnings, ...unserved]) logger.warn(warning);
     return {
       // What some model keeps as it was is told as waiting.
       settings: changed.filter(

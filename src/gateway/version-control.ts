@@ -1,19 +1,25 @@
-import { basename } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import { type ModelVersions, type ToldModel, type ToldVersion, VersionError } from "../http/versions.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
-import { type Lineage, type Served, type Version, versionOf } from "./lineage.ts";
-import type { LocalModels } from "./local-models.ts";
+import { type Lineage, refusalOf, type Served, type Version, versionOf } from "./lineage.ts";
+import { type LocalModels, lacksTemplate } from "./local-models.ts";
 import { modelOfNew, nameOfNew } from "./versions.ts";
 
 export type VersionControlOptions = {
   readonly locals: LocalModels;
+  readonly modelsDir: string;
   readonly directory: Pick<ModelDirectory, "find">;
   /** As `LiveReload.lookAgain`. */
   readonly lookAgain: (first: () => void) => Promise<void>;
 };
 
 /** Lets an operator go on to a model's new version, or back. */
-export function createVersionControl({ locals, directory, lookAgain }: VersionControlOptions): ModelVersions {
+export function createVersionControl({
+  locals,
+  directory,
+  modelsDir,
+  lookAgain,
+}: VersionControlOptions): ModelVersions {
   function find(name: string): { readonly id: string; readonly lineage: Lineage } {
     const found = directory.find(name)?.id ?? name;
     for (const id of [found, modelOfNew(found)]) {
@@ -29,11 +35,11 @@ export function createVersionControl({ locals, directory, lookAgain }: VersionCo
 
   async function change(id: string, refused: Lineage["refused"] | "promote"): Promise<ToldModel> {
     await lookAgain(() => locals.decide(id, refused === "promote" ? { type: "promote" } : { type: "refuse", refused }));
-    return tell(id, find(id).lineage);
+    return tell(id, find(id).lineage, modelsDir);
   }
 
   return {
-    list: () => locals.given().map(({ id }) => tell(id, find(id).lineage)),
+    list: () => locals.given().map(({ id }) => tell(id, find(id).lineage, modelsDir)),
     async promote(name) {
       const { id, lineage } = find(name);
       const { next, share, refused } = lineage;
@@ -53,7 +59,7 @@ export function createVersionControl({ locals, directory, lookAgain }: VersionCo
     async rollback(name) {
       const { id, lineage } = find(name);
       const { stable, next, former, refused } = lineage;
-      if (next !== undefined) return change(id, { mark: next.mark, instead: stable });
+      if (next !== undefined) return change(id, refusalOf(next, stable));
       if (refused !== undefined) {
         throw new VersionError(
           "impossible",
@@ -69,12 +75,13 @@ export function createVersionControl({ locals, directory, lookAgain }: VersionCo
           `The file of the former version of ${id} is gone or has changed. Name a file in the settings, and reload them.`,
         );
       }
-      return change(id, { mark: stable.mark, instead: former });
+      return change(id, refusalOf(stable, former));
     },
   };
 }
 
-function tell(id: string, { stable, next, share, former, refused }: Lineage): ToldModel {
+function tell(id: string, { stable, next, share, former, refused }: Lineage, modelsDir: string): ToldModel {
+  const toldOf = (role: ToldVersion["role"], version: Version) => tellVersion(role, version, modelsDir);
   const isCanary = next !== undefined && share !== undefined;
   return {
     id,
@@ -84,14 +91,20 @@ function tell(id: string, { stable, next, share, former, refused }: Lineage): To
         ? [{ ...toldOf("new", next), name: nameOfNew(id), state: stateOf(next), share: isCanary ? share : 0 }]
         : []),
       ...(former ? [toldOf("former", former)] : []),
-      ...(refused ? [{ role: "refused" } as const] : []),
+      ...(refused ? [toldOf("refused", refused.version)] : []),
     ],
   };
 }
 
-function toldOf(role: ToldVersion["role"], { model }: Version): ToldVersion {
+function tellVersion(role: ToldVersion["role"], { model, modifiedMs }: Version, modelsDir: string): ToldVersion {
   const { quantization } = model.gguf;
-  return { role, file: basename(model.path), ...(quantization !== undefined && { quantization }) };
+  const inFolder = relative(resolve(modelsDir), resolve(model.path));
+  return {
+    ...{ role, file: basename(model.path), path: inFolder.startsWith("..") ? model.path : inFolder },
+    ...(modifiedMs !== undefined && { modified_at: Math.floor(modifiedMs / 1_000) }),
+    ...(quantization !== undefined && { quantization }),
+    ...(lacksTemplate(model) && { lacks: ["chat_template" as const] }),
+  };
 }
 
 function stateOf({ backend }: Served): string {

@@ -13,6 +13,12 @@ export type ToldVersion = {
   readonly name?: string;
   /** The file's name, without its folder. */
   readonly file?: string;
+  /** The file's path in the models folder, or its whole path if it is elsewhere. */
+  readonly path?: string;
+  /** When the file was changed last, in Unix seconds. */
+  readonly modified_at?: number;
+  /** What the file doesn't have: without a chat template, chats are written as ChatML. */
+  readonly lacks?: readonly "chat_template"[];
   readonly quantization?: string;
   readonly state?: string;
   /** The share of sessions that it gets, from 0 to 1. */

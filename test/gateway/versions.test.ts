@@ -92,7 +92,8 @@ async function start(settings: object = {}) {
     writeFileSync(`${path}.new`, `${versions.length}`.repeat(versions.length + 1));
     renameSync(`${path}.new`, path);
   };
-  const models = (): GivenModel[] => [{ ...MODEL, id: "m", aliases: [], path: join(folder, file) }];
+  const gguf = { ...MODEL.gguf, chatTemplate: true };
+  const models = (): GivenModel[] => [{ ...MODEL, gguf: { ...gguf }, id: "m", aliases: [], path: join(folder, file) }];
   write("a.gguf");
   const settledLooks: Promise<void>[] = [];
   const parts = { tenants: { namesOf: () => [], usedShareOf: () => undefined }, clock: systemClock, now: Date.now };
@@ -125,7 +126,7 @@ async function start(settings: object = {}) {
     departures: createDepartures(),
     ...{ locals, directory, logger },
   });
-  const control = createVersionControl({ locals, directory, lookAgain: live.lookAgain });
+  const control = createVersionControl({ locals, directory, modelsDir: folder, lookAgain: live.lookAgain });
   const generate = (session: string) =>
     answerRoutes(directory.find, (request, go) => go(request))(
       generationRequest({ model: "m", terms: { tenant: "t", priority: "default", session } }),
@@ -141,7 +142,7 @@ async function start(settings: object = {}) {
   void first.backend.load();
   await load(first);
   return {
-    ...{ versions, memory, directory, control, write, load },
+    ...{ versions, memory, directory, control, write, load, gguf },
     reload: (given: object = settings) => {
       next = configSchema.parse(given);
       return live.reload();
@@ -220,6 +221,40 @@ describe("a model whose file has changed", () => {
     await load(versions[2]);
     await ask();
     expect(versions[2]?.asked).toHaveLength(1);
+  });
+});
+
+describe("the versions of a model", () => {
+  it("are told with their paths in the models folder and their dates, the refused one too", async () => {
+    const { reload, write, versions, fail, control } = await start();
+    write("b.gguf");
+    await reload();
+    await fail(versions[1]);
+    expect(control.list()[0]?.versions).toMatchObject([
+      { role: "stable", path: "a.gguf", modified_at: expect.any(Number) },
+      { role: "refused", path: "b.gguf", file: "b.gguf", modified_at: expect.any(Number) },
+    ]);
+  });
+
+  it("name the file that was rolled back", async () => {
+    const { reload, write, versions, load, control } = await start();
+    write("b.gguf");
+    await reload();
+    await load(versions[1]);
+    await control.rollback("m");
+    expect(control.list()[0]?.versions.find(({ role }) => role === "refused")?.path).toBe("b.gguf");
+  });
+
+  it("are warned of when a new one has no chat template", async () => {
+    const { reload, write, gguf, control } = await start();
+    expect((await reload()).warnings).toEqual([]);
+    write("b.gguf");
+    gguf.chatTemplate = false;
+    expect((await reload()).warnings).toEqual([
+      "The new version of m has no chat template: ChatML is used for its chats.",
+    ]);
+    const lacking = control.list()[0]?.versions.filter(({ lacks }) => lacks?.includes("chat_template"));
+    expect(lacking?.map(({ role }) => role)).toEqual(["new"]);
   });
 });
 

@@ -107,8 +107,17 @@ const twoVersions = {
   id: MODEL_ID,
   versions: [
     { role: "stable", name: MODEL_ID, file: "a.gguf", quantization: "Q4_1", state: "ready", share: 0.9 },
-    { role: "new", name: `${MODEL_ID}@new`, file: "b.gguf", state: "loading", share: 0.1 },
-    { role: "refused" },
+    {
+      role: "new",
+      name: `${MODEL_ID}@new`,
+      file: "a.gguf",
+      path: "2026-11/a.gguf",
+      modified_at: 1_795_336_200,
+      lacks: ["chat_template"],
+      state: "loading",
+      share: 0.1,
+    },
+    { role: "refused", file: "c.gguf", path: "/elsewhere/c.gguf", modified_at: 1_795_336_201 },
   ],
 } as const;
 const fixedVersions: ModelVersions = {

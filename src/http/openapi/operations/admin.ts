@@ -135,7 +135,16 @@ const modelVersions = z.object({
         ),
       name: z.string().optional().describe("The name by which it can be asked for."),
       file: z.string().optional().describe("The file's name, without its folder."),
+      path: z
+        .string()
+        .optional()
+        .describe("The file's path in the models folder, or its whole path if it is elsewhere."),
+      modified_at: z.int().optional().describe("When the file was changed last, in Unix seconds."),
       quantization: z.string().optional(),
+      lacks: z
+        .array(z.literal("chat_template"))
+        .optional()
+        .describe("What the file doesn't have: without a chat template, chats are written as ChatML."),
       state: z.enum(BACKEND_STATES).optional(),
       share: z.number().min(0).max(1).optional().describe("The share of sessions that it gets."),
     }),
