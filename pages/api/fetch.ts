@@ -5,11 +5,14 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   readonly code: string | undefined;
+  /** Why another key is needed, in the reader's words; undefined where that wouldn't help. */
+  readonly keyReason: string | undefined;
 
-  constructor(message: string, status: number, code?: string) {
+  constructor(message: string, status: number, code?: string, keyReason?: string) {
     super(message);
     this.status = status;
     this.code = code;
+    this.keyReason = keyReason;
   }
 }
 
@@ -23,8 +26,27 @@ export type ApiOptions = {
 
 /** Sends a request with the key. Throws an `ApiError` for an answer that is none of 2xx, and asks the reader for a key where that is why. */
 export async function send(path: string, options: ApiOptions = {}): Promise<Response> {
+  try {
+    return await sendWith(key.value, path, options);
+  } catch (error) {
+    if (error instanceof ApiError && error.keyReason !== undefined) keyWanted.value = error.keyReason;
+    throw error;
+  }
+}
+
+/** Why a key can't be used, in the reader's words; undefined where it can. Asks for what any key may read. */
+export async function checkKey(secret: string): Promise<string | undefined> {
+  try {
+    await sendWith(secret, "/v1/models", {});
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) return String(error);
+    return error.keyReason ?? error.message;
+  }
+}
+
+async function sendWith(secret: string | undefined, path: string, options: ApiOptions): Promise<Response> {
   const { method = "GET", body, headers, signal } = options;
-  const secret = key.value;
   const response = await reach(path, {
     method,
     headers: {
@@ -38,9 +60,24 @@ export async function send(path: string, options: ApiOptions = {}): Promise<Resp
     credentials: "omit",
   });
   if (response.ok) return response;
-  const error = await readError(response);
-  if (error.status === 401 || error.code === "insufficient_permissions") keyWanted.value = error.message;
-  throw error;
+  const { message, status, code } = await readError(response);
+  throw new ApiError(message, status, code, keyReasonOf({ message, status, code }, secret !== undefined));
+}
+
+/** The gateway tells programs which headers to send; a reader wants to know about the key. */
+function keyReasonOf(
+  { message, status, code }: Pick<ApiError, "message" | "status" | "code">,
+  hadKey: boolean,
+): string | undefined {
+  if (code === "insufficient_permissions") {
+    return hadKey ? "This page needs an admin key, and the one in use is none. Chat takes any key." : message;
+  }
+  if (status !== 401) return undefined;
+  if (!hadKey) return "This gateway needs a key. Chat takes any; the other pages need an admin key.";
+  const ended = /: this (API key (?:expired|was replaced) .*)$/.exec(message)?.[1];
+  return ended === undefined
+    ? "This key isn't known. Check it, or ask the operator of this gateway for one."
+    : `This ${ended}`;
 }
 
 /** The JSON of an answer. Its shape is the gateway's promise (`/openapi.json`), and isn't checked again. @public */

@@ -6,7 +6,7 @@ const STORED_AS = "sluice-key";
 /** The API key that requests are made with; undefined where none was given. */
 export const key = signal<string | undefined>(sessionStorage.getItem(STORED_AS) ?? undefined);
 
-/** Why a key is asked for; undefined while none is. */
+/** Why a key is asked for, in the reader's words; undefined while none is. */
 export const keyWanted = signal<string | undefined>(undefined);
 
 /** Takes a key for all later requests, or forgets it. */

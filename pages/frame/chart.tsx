@@ -24,18 +24,24 @@ type ChartProps = {
   readonly times: readonly number[];
   readonly series: readonly ChartSeries[];
   readonly format: (value: number | undefined) => string;
+  /** Whether there is nothing between two whole numbers. */
+  readonly isCount?: boolean;
   readonly marks?: readonly ChartMark[];
   /** What stands in the place of an empty chart. */
   readonly empty: string;
 };
 
 const HEIGHT = 148;
+/** Between two ticks of counts. */
+const WHOLE_STEPS = [1, 2, 5]
+  .flatMap((step) => [0, 1, 2, 3, 4, 5].map((zeros) => step * 10 ** zeros))
+  .toSorted((a, b) => a - b);
 /** So much of the time line is shown at least, and at most, in seconds. */
 const LEAST_SPAN = 120;
 const MOST_SPAN = 900;
 
 /** A chart of values over time, with its own legend: what each line is at the pointer, or now. */
-export function Chart({ title, times, series, format, marks = [], empty }: ChartProps) {
+export function Chart({ title, times, series, format, isCount = false, marks = [], empty }: ChartProps) {
   const [at, setAt] = useState<number>();
   const hasValues = series.some(({ values }) => values.some((value) => value !== null));
   const index = at !== undefined && at < times.length ? at : times.length - 1;
@@ -55,7 +61,7 @@ export function Chart({ title, times, series, format, marks = [], empty }: Chart
         </ul>
       </figcaption>
       {hasValues ? (
-        <Plot {...{ title, times, series, format, marks }} onPoint={setAt} />
+        <Plot {...{ title, times, series, format, isCount, marks }} onPoint={setAt} />
       ) : (
         <p class="chart-empty">{empty}</p>
       )}
@@ -63,11 +69,11 @@ export function Chart({ title, times, series, format, marks = [], empty }: Chart
   );
 }
 
-type PlotProps = Required<Pick<ChartProps, "title" | "times" | "series" | "format" | "marks">> & {
+type PlotProps = Required<Pick<ChartProps, "title" | "times" | "series" | "format" | "isCount" | "marks">> & {
   readonly onPoint: (index: number | undefined) => void;
 };
 
-function Plot({ title, times, series, format, marks, onPoint }: PlotProps) {
+function Plot({ title, times, series, format, isCount, marks, onPoint }: PlotProps) {
   const room = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const latest = useRef({ marks, format });
@@ -82,6 +88,7 @@ function Plot({ title, times, series, format, marks, onPoint }: PlotProps) {
     const drawn = new uPlot(
       optionsFor(series, {
         width: current.clientWidth,
+        isCount,
         format: (value) => latest.current.format(value),
         marks: () => latest.current.marks,
         onPoint,
@@ -109,20 +116,22 @@ function dataOf(times: readonly number[], series: readonly ChartSeries[]): uPlot
 }
 
 type Look = {
+  readonly isCount: boolean;
   readonly width: number;
   readonly format: (value: number) => string;
   readonly marks: () => readonly ChartMark[];
   readonly onPoint: (index: number | undefined) => void;
 };
 
-function optionsFor(series: readonly ChartSeries[], { width, format, marks, onPoint }: Look): uPlot.Options {
+function optionsFor(series: readonly ChartSeries[], { width, isCount, format, marks, onPoint }: Look): uPlot.Options {
   const [text, line, bad, plain] = ["--ink-3", "--line", "--bad", "--line-strong"].map(colourOf);
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: text ?? "", font, ticks: { show: false }, border: { show: false } };
   return {
     width,
     height: HEIGHT,
-    padding: [8, 0, 0, 0],
+    // A label of the time stands below its tick's middle: the last one needs room on the right.
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
     scales: {
@@ -135,6 +144,7 @@ function optionsFor(series: readonly ChartSeries[], { width, format, marks, onPo
         ...axis,
         size: (_, values) => 8 + 6.5 * Math.max(...(values ?? []).map(({ length }) => length), 3),
         space: 34,
+        ...(isCount && { incrs: WHOLE_STEPS }),
         grid: { stroke: line ?? "", width: 1 },
         values: (_, splits) => splits.map((split) => shorten(format(split))),
       },
@@ -144,7 +154,7 @@ function optionsFor(series: readonly ChartSeries[], { width, format, marks, onPo
       ...series.map(({ label, colour, isFilled }): uPlot.Series => {
         const stroke = colourOf(colour);
         return {
-          ...{ label, stroke, width: 1.5, points: { show: false } },
+          ...{ label, stroke, width: 1.5, points: { show: true, size: 5, fill: stroke, filter: alone } },
           ...(isFilled === true && { fill: stroke.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)") }),
         };
       }),
@@ -175,6 +185,13 @@ function drawMarks(
     ctx.stroke();
   }
   ctx.restore();
+}
+
+/** The values without a neighbour: no line goes through them, so each is drawn as a point. */
+function alone({ data }: uPlot, index: number): number[] {
+  const values = data[index] ?? [];
+  const has = (at: number) => typeof values[at] === "number";
+  return [...values.keys()].filter((at) => has(at) && !has(at - 1) && !has(at + 1));
 }
 
 function clockTime(seconds: number): string {

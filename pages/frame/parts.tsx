@@ -1,6 +1,8 @@
 import "./parts.css";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { ApiError } from "../api/fetch.ts";
+import { keyWanted } from "../api/key.ts";
 import { NOTHING } from "./format.ts";
 
 type ButtonProps = {
@@ -88,14 +90,35 @@ type NoteProps = {
   readonly error: unknown;
   readonly kind?: "bad" | "warn";
   readonly onRetry?: (() => void) | undefined;
+  readonly onDismiss?: (() => void) | undefined;
 };
 
-/** What went wrong, in the gateway's own words, and a way to try again. */
-export function ErrorNote({ error, kind = "bad", onRetry }: NoteProps) {
+/** What went wrong, in the gateway's own words, and a way to try again. Where a key would help, a way to give one. */
+export function ErrorNote({ error, kind = "bad", onRetry, onDismiss }: NoteProps) {
+  const reason = error instanceof ApiError ? error.keyReason : undefined;
+  if (reason !== undefined) return <KeyNote reason={reason} />;
   return (
     <div class={kind === "warn" ? "note note-warn" : "note"} role={kind === "warn" ? "status" : "alert"}>
       <span>{error instanceof Error ? error.message : String(error)}</span>
       {onRetry !== undefined && <Button onClick={onRetry}>Try again</Button>}
+      {onDismiss !== undefined && <Button onClick={onDismiss}>Dismiss</Button>}
+    </div>
+  );
+}
+
+/** Says it once: while the dialog is open, that does. */
+function KeyNote({ reason }: { readonly reason: string }) {
+  if (keyWanted.value !== undefined) return null;
+  return (
+    <div class="note note-warn" role="status">
+      <span>{reason}</span>
+      <Button
+        onClick={() => {
+          keyWanted.value = reason;
+        }}
+      >
+        Give a key
+      </Button>
     </div>
   );
 }
@@ -129,14 +152,24 @@ type DialogProps = {
 export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // The browser tells of a close later, when the dialog may be open again: only the reader's own is passed on.
+  const ownCloses = useRef(0);
+  useLayoutEffect(() => {
     const { current } = dialog;
     if (current === null || current.open === isOpen) return;
-    if (isOpen) current.showModal();
-    else current.close();
+    if (isOpen) {
+      current.showModal();
+      return;
+    }
+    ownCloses.current += 1;
+    current.close();
   }, [isOpen]);
+  const closed = () => {
+    if (ownCloses.current > 0) ownCloses.current -= 1;
+    else onClose();
+  };
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby={id} onClose={onClose}>
+    <dialog ref={dialog} class="dialog" aria-labelledby={id} onClose={closed}>
       <h2 id={id}>{title}</h2>
       <div class="dialog-body">{isOpen && children}</div>
     </dialog>

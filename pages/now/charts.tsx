@@ -39,6 +39,7 @@ export function Charts({ points, events }: ChartsProps) {
           { label: "waiting", values: waiting, colour: "--warn" },
         ]}
         format={formatNumber}
+        isCount
         empty="Waiting for the first second."
       />
       <Chart

@@ -1,8 +1,10 @@
 import { signal } from "@preact/signals";
 import { followEvents } from "../api/events.ts";
-import { type LiveView, withHistory, withSnapshot } from "./view.ts";
+import { type LiveView, withHistory, withSnapshot, withState } from "./view.ts";
 
-const NOTHING_YET: LiveView = { state: { type: "connecting" }, snapshot: undefined, points: [], events: [] };
+const NOTHING_YET: LiveView = {
+  ...{ state: { type: "connecting" }, snapshot: undefined, isOld: false, points: [], events: [] },
+};
 
 export const view = signal<LiveView>(NOTHING_YET);
 
@@ -13,7 +15,8 @@ export function follow(): () => void {
     "/admin/live",
     {
       onState(state) {
-        if (state.type !== view.peek().state.type || state.type === "waiting") view.value = { ...view.peek(), state };
+        if (state.type !== view.peek().state.type || state.type === "waiting")
+          view.value = withState(view.peek(), state);
       },
       onEvent({ event, data }) {
         if (event === "history") view.value = withHistory(view.peek(), JSON.parse(data));

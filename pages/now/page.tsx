@@ -23,7 +23,7 @@ export default function Now() {
   const secret = key.value;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key is read by every request
   useEffect(() => follow(), [secret]);
-  const { state, snapshot, points, events } = view.value;
+  const { state, snapshot, isOld, points, events } = view.value;
   return (
     <>
       <PageHead title="Now">
@@ -33,7 +33,7 @@ export default function Now() {
         <ErrorNote error={state.error} />
       )}
       {snapshot !== undefined && (
-        <div class="now">
+        <div class={isOld ? "now now-old" : "now"}>
           <Summary snapshot={snapshot} />
           <Charts points={points} events={events} />
           <SlotsCard models={snapshot.models} queue={snapshot.queue} />
@@ -51,16 +51,18 @@ export default function Now() {
 }
 
 /** Whether what is shown is of this second. */
-function Standing({ state, snapshot }: LiveView) {
+function Standing({ state, snapshot, isOld }: LiveView) {
   const upMs = snapshot === undefined ? undefined : snapshot.point.at - snapshot.started_at;
   return (
     <p class="quiet" aria-live="polite">
-      {state.type === "live" && upMs !== undefined && (
+      {state.type === "live" && !isOld && upMs !== undefined && (
         <Word kind="good">
           live, up <span aria-live="off">{upMs < MINUTE_MS ? "less than a minute" : formatMs(upMs)}</span>
         </Word>
       )}
-      {state.type === "connecting" && <Word>connecting</Word>}
+      {(state.type === "connecting" || (state.type === "live" && isOld)) && (
+        <Word>{snapshot === undefined ? "connecting" : "connecting; what is below is old"}</Word>
+      )}
       {state.type === "waiting" && <Word kind="bad">not reached; what is below is old</Word>}
     </p>
   );

@@ -2,6 +2,9 @@ import type { LiveSnapshot } from "../../src/live/snapshot.ts";
 import { count, formatBytes, formatMs, formatNumber } from "../frame/format.ts";
 import { Figure, Figures } from "../frame/parts.tsx";
 
+/** Of each model, in the gateway's list. */
+const MOST_LISTED = 64;
+
 /** The few numbers that say whether it is well. */
 export function Summary({ snapshot }: { readonly snapshot: LiveSnapshot }) {
   const { point, models, memory } = snapshot;
@@ -30,7 +33,7 @@ export function Summary({ snapshot }: { readonly snapshot: LiveSnapshot }) {
       <Figure
         name="Running"
         value={formatNumber(point.running)}
-        note={slots.length > 0 && `${used} of ${count(slots.length, "slot")} in use`}
+        note={slots.length > 0 && `${used} of ${count(slots.length, "slot")} in use${ownWork(snapshot)}`}
       />
       <Figure
         name="Waiting"
@@ -46,8 +49,21 @@ export function Summary({ snapshot }: { readonly snapshot: LiveSnapshot }) {
   );
 }
 
-/** When the last of those that wait can expect its turn. */
+/** Requests that run and are nobody's: the gateway evaluates its presets. */
+function ownWork({ models, queue }: LiveSnapshot): string {
+  const own = models
+    .filter(({ slots }) => slots.length > 0)
+    .map(({ id, running }) => {
+      const listed = queue.filter(({ model }) => model === id);
+      if (listed.length >= MOST_LISTED) return 0;
+      return Math.max(0, running - listed.filter(({ state }) => state === "running").length);
+    })
+    .reduce((sum, each) => sum + each, 0);
+  return own === 0 ? "" : `; ${count(own, "preset")} being prepared`;
+}
+
+/** When the last of those that wait can expect its first token. */
 function lastIn({ queue }: LiveSnapshot): string {
   const lastMs = Math.max(...queue.map(({ eta_ms: etaMs }) => etaMs ?? 0));
-  return `the last for ${formatMs(lastMs)}`;
+  return `the last one's first token in about ${formatMs(lastMs)}`;
 }

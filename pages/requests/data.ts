@@ -42,6 +42,11 @@ export function fetchRequest(id: string, abort: AbortSignal): Promise<RequestDet
   return fetchJson<RequestDetail>(`/admin/requests/${encodeURIComponent(id)}`, { signal: abort });
 }
 
+/** A number of tokens, as far as it is known: while a request waits or runs, 0 stands for nothing told yet. */
+export function toldTokens({ state }: Pick<RequestSummary, "state">, tokens: number): number | undefined {
+  return tokens === 0 && (state === "waiting" || state === "running") ? undefined : tokens;
+}
+
 const NAME = "request";
 
 /** The request that is shown in detail: it is part of the address, so that it can be sent to somebody. */

@@ -1,9 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RequestDetail } from "../../src/telemetry/requests/wire.ts";
 import { key } from "../api/key.ts";
-import { formatDate, formatMs, formatNumber, formatTime } from "../frame/format.ts";
+import { formatDate, formatMs, formatNumber, formatTime, NOTHING } from "../frame/format.ts";
 import { Button, ErrorNote, Figure, Figures } from "../frame/parts.tsx";
-import { choose, fetchRequest } from "./data.ts";
+import { choose, fetchRequest, toldTokens } from "./data.ts";
 import { Doctor } from "./doctor.tsx";
 import { Waterfall } from "./waterfall.tsx";
 
@@ -66,6 +66,7 @@ function isSettled({ state, prefix, created_ms: createdMs, duration_ms: duration
 
 function Shown({ request }: { readonly request: RequestDetail }) {
   const { why, first_token_ms: firstMs, duration_ms: allMs, completion_tokens: tokens, queue_ms: queueMs } = request;
+  const written = toldTokens(request, tokens);
   const decodeMs = request.spans.find(({ type }) => type === "decode" || type === "answer");
   const rate = decodeMs === undefined ? undefined : (1_000 * tokens) / (decodeMs.end_ms - decodeMs.start_ms);
   return (
@@ -77,9 +78,9 @@ function Shown({ request }: { readonly request: RequestDetail }) {
         <Figure name="Waited" value={formatMs(queueMs ?? undefined)} />
         <Figure
           name="Answer"
-          value={formatNumber(tokens)}
+          value={written === undefined ? undefined : formatNumber(written)}
           unit="tokens"
-          note={rate && `${formatNumber(rate)} a second`}
+          note={rate && written !== undefined && `${formatNumber(rate)} a second`}
         />
       </Figures>
       <Waterfall request={request} />
@@ -154,10 +155,17 @@ function Facts({ request }: { readonly request: RequestDetail }) {
     ["Class", request.class],
     ["Key", request.key?.name ?? null],
     ["Preset", request.preset],
-    ["Prompt", `${formatNumber(all)} tokens, ${formatNumber(held)} of them held`],
+    [
+      "Prompt",
+      toldTokens(request, all) === undefined
+        ? NOTHING
+        : `${formatNumber(all)} tokens, ${formatNumber(held)} of them held`,
+    ],
     [
       "Answer",
-      `${formatNumber(written)} tokens${reasoning > 0 ? `, ${formatNumber(reasoning)} of them reasoning` : ""}`,
+      toldTokens(request, written) === undefined
+        ? NOTHING
+        : `${formatNumber(written)} tokens${reasoning > 0 ? `, ${formatNumber(reasoning)} of them reasoning` : ""}`,
     ],
     ["Answers wanted", request.choices > 1 ? formatNumber(request.choices) : null],
     ["Limit of the answer", request.max_tokens === null ? null : `${formatNumber(request.max_tokens)} tokens`],

@@ -1,7 +1,7 @@
 import type { RequestSummary } from "../../src/telemetry/requests/wire.ts";
 import { formatMs, formatNumber, formatTime, NOTHING } from "../frame/format.ts";
 import { Empty, Table, Word } from "../frame/parts.tsx";
-import { addressOf, choose, chosen } from "./data.ts";
+import { addressOf, choose, chosen, toldTokens } from "./data.ts";
 
 type ListProps = { readonly rows: readonly RequestSummary[]; readonly isFiltered: boolean };
 
@@ -36,7 +36,7 @@ export function List({ rows, isFiltered }: ListProps) {
           ? [{ title: "Key", cell: ({ key }: RequestSummary) => key?.name ?? "none" }]
           : []),
         { title: "Prompt", isNumber: true, cell: (row) => <Prompt row={row} /> },
-        { title: "Answer", isNumber: true, cell: ({ completion_tokens: tokens }) => formatNumber(tokens) },
+        { title: "Answer", isNumber: true, cell: (row) => formatNumber(toldTokens(row, row.completion_tokens)) },
         { title: "First token", isNumber: true, cell: ({ first_token_ms: ms }) => formatMs(ms ?? undefined) },
         { title: "In all", isNumber: true, cell: ({ duration_ms: ms }) => formatMs(ms) },
         { title: "Why", cell: (row) => <Why row={row} /> },
@@ -80,10 +80,11 @@ function State({ row: { state, status } }: { readonly row: RequestSummary }) {
 }
 
 /** How many tokens, and how many of them needn't be evaluated. */
-function Prompt({ row: { prompt_tokens: all, cached_tokens: held } }: { readonly row: RequestSummary }) {
+function Prompt({ row }: { readonly row: RequestSummary }) {
+  const { prompt_tokens: all, cached_tokens: held } = row;
   return (
     <>
-      {formatNumber(all)}
+      {formatNumber(toldTokens(row, all))}
       {held > 0 && <span class="quiet"> ({formatNumber(held)} held)</span>}
     </>
   );

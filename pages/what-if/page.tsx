@@ -1,7 +1,8 @@
 import "./what-if.css";
 import { useEffect, useState } from "preact/hooks";
+import type { RequestSummary } from "../../src/telemetry/requests/wire.ts";
 import type { WhatIf } from "../../src/what-if/wire.ts";
-import { ApiError, fetchJson } from "../api/fetch.ts";
+import { fetchJson } from "../api/fetch.ts";
 import { key } from "../api/key.ts";
 import { count, formatMs } from "../frame/format.ts";
 import { PageHead } from "../frame/page-head.tsx";
@@ -12,12 +13,17 @@ import { Sliders } from "./sliders.tsx";
 
 /** So long after the last move of a slider it is asked. */
 const QUIET_MS = 250;
+/** Fewer requests say nothing to the gateway. */
+const LEAST_REQUESTS = 10;
+/** How often it is looked whether there are enough. */
+const LOOK_MS = 3_000;
+/** So many of the last requests are looked at. */
+const LOOKED_AT = 500;
 
 /** How the last requests would have been served by other settings. */
 export default function WhatIfPage() {
   const [changes, setChanges] = useState<Changes>(NO_CHANGES);
-  const { found, error, isAsking, ask } = useWhatIf(changes);
-  const isEmpty = error instanceof ApiError && error.code === "too_few_requests";
+  const { found, known, error, isAsking, ask } = useWhatIf(changes);
   return (
     <>
       <PageHead title="What if">
@@ -29,16 +35,36 @@ export default function WhatIfPage() {
       </PageHead>
       <p class="what-if-lead">
         The lengths, times and classes of the last requests go through the gateway's own queue once more, on a simulated
-        clock. Move a slider to see what their users would have noticed.
+        clock.{found !== undefined && " Move a slider to see what their users would have noticed."}
       </p>
-      {isEmpty && <Empty>{error.message}</Empty>}
-      {error !== undefined && !isEmpty && <ErrorNote error={error} onRetry={ask} />}
-      <div class="what-if">
-        <Sliders changes={changes} today={found?.settings.today} onChange={setChanges} />
-        {found !== undefined && <Result found={found} isOld={isAsking} />}
-      </div>
+      {error !== undefined && <ErrorNote error={error} onRetry={ask} />}
+      {known !== undefined && found === undefined && error === undefined && known < LEAST_REQUESTS && (
+        <Empty>
+          There is nothing to learn from yet: the busiest model of this machine has answered {count(known, "request")}{" "}
+          since the gateway's start, and {LEAST_REQUESTS} are needed. This page begins by itself once they are there.
+        </Empty>
+      )}
+      {found !== undefined && (
+        <div class="what-if">
+          <Sliders changes={changes} today={found.settings.today} onChange={setChanges} />
+          <Result found={found} isOld={isAsking} />
+        </div>
+      )}
     </>
   );
+}
+
+/** How many requests the busiest model of this machine has answered, as far as they are kept: only these have a wait in a queue. */
+async function countAnswered(signal: AbortSignal): Promise<number> {
+  const { data } = await fetchJson<{ readonly data: readonly RequestSummary[] }>(
+    `/admin/requests?state=done&limit=${LOOKED_AT}`,
+    { signal },
+  );
+  const counts = new Map<string | null, number>();
+  for (const { model, queue_ms: queueMs } of data) {
+    if (queueMs !== null) counts.set(model, (counts.get(model) ?? 0) + 1);
+  }
+  return Math.max(0, ...counts.values());
 }
 
 /** The answer to the latest question, a moment after it stands still. */
@@ -47,13 +73,23 @@ function useWhatIf(changes: Changes) {
   const [error, setError] = useState<unknown>();
   const [isAsking, setIsAsking] = useState(true);
   const [tries, setTries] = useState(0);
+  const [known, setKnown] = useState<number>();
   const secret = key.value;
   // biome-ignore lint/correctness/useExhaustiveDependencies: with another key, or after a failure, it is asked again
   useEffect(() => {
     const left = new AbortController();
     setIsAsking(true);
-    const timer = setTimeout(async () => {
+    const work = async () => {
       try {
+        if (known === undefined || known < LEAST_REQUESTS) {
+          const answered = await countAnswered(left.signal);
+          setKnown(answered);
+          if (answered < LEAST_REQUESTS) {
+            setError(undefined);
+            timer = window.setTimeout(work, LOOK_MS);
+            return;
+          }
+        }
         setFound(
           await fetchJson<WhatIf>("/admin/what-if", { method: "POST", body: questionOf(changes), signal: left.signal }),
         );
@@ -63,11 +99,12 @@ function useWhatIf(changes: Changes) {
         setError(thrown);
       }
       setIsAsking(false);
-    }, QUIET_MS);
+    };
+    let timer = window.setTimeout(work, QUIET_MS);
     return () => {
       left.abort();
       clearTimeout(timer);
     };
   }, [changes, secret, tries]);
-  return { found, error, isAsking, ask: () => setTries(tries + 1) };
+  return { found, known, error, isAsking, ask: () => setTries(tries + 1) };
 }

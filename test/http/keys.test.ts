@@ -4,8 +4,10 @@ import { z } from "zod";
 import type { Embed } from "../../src/generation/embedding.ts";
 import type { ModelText } from "../../src/generation/model.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
+import { OWN_TERMS } from "../../src/generation/terms.ts";
 import { formatReset } from "../../src/http/answer-headers.ts";
 import { type InnerCaller, requestAs } from "../../src/http/arrival.ts";
+import type { RecentRequests } from "../../src/http/routes/requests.ts";
 import type { Access } from "../../src/keys/access.ts";
 import { createCounters } from "../../src/keys/counters.ts";
 import { createFixedKeys } from "../../src/keys/fixed.ts";
@@ -18,6 +20,7 @@ import { openKeyState } from "../../src/store/state.ts";
 import { modelText } from "../fixtures/generation.ts";
 import { silent } from "../keys/support.ts";
 import { openState, temporaryFolder } from "../store/support.ts";
+import { admitted, finished, openBook, started } from "../telemetry/requests/play.ts";
 import {
   answerWith,
   CHAT,
@@ -40,7 +43,7 @@ const openaiError = z.object({
 const list = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** An app with a state file, and the command line's view of the same file. */
-function setUp() {
+function setUp(requests?: RecentRequests) {
   const folder = temporaryFolder();
   const state = openState({ file: folder.file });
   const beside = openKeyState(folder.file);
@@ -62,7 +65,13 @@ function setUp() {
     meter: createMeter({ counters: createCounters(), usage }),
     flush: usage.flush,
   };
-  const { app, log } = createTestApp({ models, state, access, settings: { corsOrigins: ["https://app.example.com"] } });
+  const { app, log } = createTestApp({
+    models,
+    state,
+    access,
+    requests,
+    settings: { corsOrigins: ["https://app.example.com"] },
+  });
   const create = (name: string, policy: Partial<KeyPolicy> = {}, expiresMs?: number) =>
     issueKey(beside.keys, { name, expiresMs, policy: policySchema.parse(policy) }, clock.ms);
   return {
@@ -513,5 +522,19 @@ describe("a caller within the process", () => {
     for (const env of [...fakes, { incoming, outgoing: {} }]) {
       expect((await all.app.request("/admin/usage", {}, env)).status).toBe(401);
     }
+  });
+});
+
+describe("a request that waits or runs", () => {
+  it("is listed under its key's name, and found by it", async () => {
+    const { book, run } = openBook();
+    const all = setUp(book);
+    const { record } = all.create("alice");
+    const ask = requestAs(all.app, { keyId: all.create("boss", { admin: true }).record.id });
+    await run({ terms: { ...OWN_TERMS, tenant: record.id } }, admitted(0), started(3), finished(1));
+    const list = z.object({ data: z.array(z.object({ key: z.unknown() })) });
+    const found = async (query: string) => list.parse(await (await ask(`/admin/requests${query}`, {})).json()).data;
+    expect(await found("?key=alice")).toEqual([{ key: { id: record.id, name: "alice" } }]);
+    expect(await found("?key=boss")).toEqual([]);
   });
 });

@@ -341,7 +341,7 @@ describe("the page Chat", () => {
     expect((await page.locator(".list-title").allTextContents()).sort()).toEqual(["Birds", "Something else"]);
   });
 
-  it("exports conversations, imports them beside those that are there, and refuses other files", async () => {
+  it("exports conversations, imports those that are not there, and refuses other files", async () => {
     await using seen = await look(url());
     const { page } = seen;
     await page.route(CHAT, (route) => fulfil(route, { content: "An answer." }));
@@ -357,8 +357,19 @@ describe("the page Chat", () => {
     await give("other.json", Buffer.from('{"messages": []}'));
     await page.getByRole("alert").getByText("no export of this page").waitFor();
     expect(await page.locator(".list-title").count()).toBe(1);
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await give("other.json", Buffer.from("{"));
+    await page.getByRole("alert").getByText("no JSON").waitFor();
+    // The next act is done with it.
     await give("export.json", file);
-    await expect.poll(() => page.locator(".list-title").count(), SOON).toBe(2);
+    await page.getByText("0 conversations imported. 1 conversation skipped").waitFor();
+    expect(await page.locator(".list-title").count()).toBe(1);
+    await page.locator(".list-item").hover();
+    await page.getByRole("button", { name: /^Delete/ }).click();
+    await expect.poll(() => page.locator(".list-title").count(), SOON).toBe(0);
+    await give("export.json", file);
+    await expect.poll(() => page.locator(".list-title").count(), SOON).toBe(1);
     expect(await page.getByRole("alert").count()).toBe(0);
     await page.locator(".list-title").first().click();
     await page.locator(".question-text", { hasText: "To be exported" }).waitFor();

@@ -1,3 +1,4 @@
+import type { Route } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
 import { browserOfTests, expectAccessible, expectNoSidewaysScroll } from "../fixtures/browser.ts";
 import { throughCut } from "../fixtures/cut.ts";
@@ -117,21 +118,60 @@ describe("the page Now", () => {
     expect(await page.evaluate("document.activeElement.textContent")).toBe("Use a key");
   });
 
-  it("asks for a key where one is needed, and says why it is refused", async () => {
+  it("asks for a key where one is needed, once, and keeps asking while it is refused", async () => {
     await using seen = await look("about:blank");
     const { page } = seen;
-    const message = "Incorrect API key provided: none.";
-    await page.route("**/admin/live", async (route) => {
+    const error = { message: "Incorrect API key provided. Send it as a header.", code: "invalid_api_key" };
+    const guard = async (route: Route) => {
       const isKnown = (await route.request().headerValue("authorization")) === "Bearer sk-good";
       if (isKnown) await route.continue();
-      else await route.fulfill({ status: 401, json: { error: { message, code: "invalid_api_key" } } });
-    });
+      else await route.fulfill({ status: 401, json: { error } });
+    };
+    await page.route("**/admin/live", guard);
+    await page.route("**/v1/models", guard);
     await page.goto(url());
     const dialog = page.getByRole("dialog", { name: "API key" });
-    await dialog.getByText(message).waitFor();
+    await dialog.getByText("This gateway needs a key.").waitFor();
+    expect(await page.getByText("This gateway needs a key.").count()).toBe(1);
+    await dialog.getByLabel("Key").fill("sk-bad");
+    await page.keyboard.press("Enter");
+    await dialog.getByText("This key isn't known.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Give a key" }).click();
     await dialog.getByLabel("Key").fill("sk-good");
     await page.keyboard.press("Enter");
     await page.getByText("live, up").waitFor();
+    expect(await page.getByText("header").count()).toBe(0);
+  });
+
+  it("asks again when a key is none for admins, or is known no more", async () => {
+    await using seen = await look("about:blank");
+    const { page } = seen;
+    const codes = [
+      [403, "insufficient_permissions"],
+      [401, "invalid_api_key"],
+    ] as const;
+    const left = [...codes];
+    await page.route("**/admin/live", async (route) => {
+      const isAsked = (await route.request().headerValue("authorization")) !== null;
+      const [status, code] = (isAsked ? left.shift() : codes[1]) ?? [];
+      if (status === undefined) await route.continue();
+      else await route.fulfill({ status, json: { error: { message: "No.", code } } });
+    });
+    await page.goto(url());
+    const dialog = page.getByRole("dialog", { name: "API key" });
+    for (const [secret, reason] of [
+      ["sk-1", "This page needs an admin key"],
+      ["sk-2", "This key isn't known."],
+    ] as const) {
+      await dialog.getByLabel("Key").fill(secret);
+      await page.keyboard.press("Enter");
+      await dialog.getByText(reason).waitFor();
+    }
+    await dialog.getByLabel("Key").fill("sk-3");
+    await page.keyboard.press("Enter");
+    await page.getByText("live, up").waitFor();
+    expect(await dialog.count()).toBe(0);
   });
 
   it("says that it is old when the gateway can't be reached, and goes on when it can", async () => {

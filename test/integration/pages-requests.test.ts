@@ -52,6 +52,23 @@ describe("the page Requests", () => {
     await page.getByRole("table", { name: "Last requests" }).waitFor();
   });
 
+  it("tells whose a request is while it waits, and no tokens that aren't known", async () => {
+    await using seen = await look("about:blank");
+    const { page } = seen;
+    await page.route("**/admin/requests?*", async (route) => {
+      const response = await route.fetch();
+      const list = (await response.json()) as { data: object[] };
+      const tokens = { prompt_tokens: 0, cached_tokens: 0, completion_tokens: 0 };
+      const waits = { state: "waiting", key: { id: "key_1", name: "laptop" }, ...tokens };
+      await route.fulfill({ json: { ...list, data: [{ ...list.data[0], id: "req_waits", ...waits }] } });
+    });
+    await page.goto(url("/requests"));
+    const row = page.getByRole("table", { name: "Last requests" }).getByRole("row").nth(1);
+    await row.getByText("laptop").waitFor();
+    expect((await row.getByRole("cell").allTextContents()).slice(3, 6)).toEqual(["laptop", "–", "–"]);
+    await page.locator(".requests-filters").getByLabel("Key").selectOption("laptop");
+  });
+
   it.each([
     ["light", "light", 1280],
     ["dark", "dark", 1700],
@@ -70,6 +87,18 @@ describe("the page Requests", () => {
 });
 
 describe("the page What if", () => {
+  it("says what it waits for, asks nothing in vain, and begins by itself", async () => {
+    await using seen = await look("about:blank");
+    const { page, faults } = seen;
+    await page.route("**/admin/requests?*", (route) => route.fulfill({ json: { object: "list", data: [] } }));
+    await page.goto(url("/what-if"));
+    await page.getByText("the busiest model of this machine has answered 0 requests").waitFor();
+    expect(await page.getByRole("slider").count()).toBe(0);
+    await page.unroute("**/admin/requests?*");
+    await page.getByText("The simulation explains what was seen").waitFor();
+    expect(faults).toEqual([]);
+  });
+
   it("shows what a moved slider would have changed", async () => {
     await using seen = await look(url("/what-if"));
     const { page, faults } = seen;

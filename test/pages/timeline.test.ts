@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { timelineOf } from "../../pages/now/timeline.ts";
-import { type LiveView, withHistory, withSnapshot } from "../../pages/now/view.ts";
+import { type LiveView, withHistory, withSnapshot, withState } from "../../pages/now/view.ts";
 import type { LiveEvent, LivePoint, LiveSnapshot } from "../../src/live/snapshot.ts";
 
 function point(at: number): LivePoint {
@@ -17,7 +17,7 @@ function snapshot(at: number, events: LiveEvent[] = []): LiveSnapshot {
   };
 }
 
-const EMPTY: LiveView = { state: { type: "connecting" }, snapshot: undefined, points: [], events: [] };
+const EMPTY: LiveView = { state: { type: "connecting" }, snapshot: undefined, isOld: false, points: [], events: [] };
 
 it("breaks lines where nobody looked", () => {
   const { times, tokens, firstToken, betweenTokens } = timelineOf([point(1_000), point(2_000), point(60_000)]);
@@ -39,4 +39,13 @@ it("takes each second and each event once, although a new connection tells some 
   let view = withSnapshot(EMPTY, snapshot(1_000, [event]));
   view = withSnapshot(view, snapshot(1_000, [event]));
   expect([view.points.length, view.events]).toEqual([1, [event]]);
+});
+
+it("is old from the end of a connection until the next one's first snapshot", () => {
+  const ofFirst = withSnapshot(withState(EMPTY, { type: "live" }), snapshot(1_000));
+  const again = withState(withState(ofFirst, { type: "connecting" }), { type: "live" });
+  const told = withHistory(again, { object: "live.history", points: [], events: [] });
+  expect([ofFirst, again, told, withSnapshot(told, snapshot(2_000))].map(({ isOld }) => isOld)).toEqual([
+    ...[false, true, true, false],
+  ]);
 });

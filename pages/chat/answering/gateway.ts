@@ -8,6 +8,6 @@ export async function call(path: string, options: ApiOptions): Promise<Response>
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 0) throw new LostError(error.message, { cause: error });
-    throw new RefusedError(error.message, error.status, error.code ?? null);
+    throw new RefusedError(error.keyReason ?? error.message, error.status, error.code ?? null);
   }
 }

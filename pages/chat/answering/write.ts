@@ -116,7 +116,7 @@ export async function writeAnswer(message: AssistantMessage, writing: Writing): 
         const isBegun = answer.content !== "" || answer.reasoning !== "" || answer.calls.length > 0;
         const isTakenUp = send === undefined;
         state = isBegun || isTakenUp ? "cut" : "failed";
-        problem = toProblem(error);
+        problem = isTakenUp ? toLoss(error) : toProblem(error);
       }
     }
   }
@@ -124,6 +124,18 @@ export async function writeAnswer(message: AssistantMessage, writing: Writing): 
   waiting = undefined;
   isReconnecting = false;
   return writer;
+}
+
+const NOT_FOUND = 404;
+
+/** Why an answer could not be taken up, in a reader's words: the gateway tells programs how streams are kept. */
+function toLoss(error: unknown): AnswerProblem {
+  const problem = toProblem(error);
+  if (problem.status !== NOT_FOUND) return problem;
+  return {
+    ...problem,
+    message: "The gateway no longer has this answer: it was started again, or the answer is too old.",
+  };
 }
 
 function toProblem(error: unknown): AnswerProblem {

@@ -148,7 +148,12 @@ function End({ chat, lane, message, isLast }: AnswerProps) {
     case "cut":
       return (
         <div class="note note-warn">
-          <span>{problem?.message ?? "The connection was lost."} What had arrived was kept.</span>
+          <span>
+            {problem?.message ?? "The connection was lost."}{" "}
+            {content === "" && message.reasoning === "" && message.calls.length === 0
+              ? "Nothing of the answer had arrived."
+              : "What had arrived was kept."}
+          </span>
           {goOn === false ? again : goOn}
         </div>
       );

@@ -16,7 +16,9 @@ type BarProps = {
 export function Bar({ chat, models, panel, onPanel }: BarProps) {
   const { lanes } = chat.current.value;
   const isCompared = lanes.length > 1;
-  const other = models.find(({ id }) => id !== lanes[0]?.model)?.id ?? lanes[0]?.model ?? "";
+  // Another model, else the same: a preset is for its own kind of question.
+  const first = lanes[0]?.model ?? "";
+  const other = models.find(({ id, isPreset }) => !isPreset && id !== first)?.id ?? first;
   return (
     <div class="bar-row">
       <span class="bar-list">

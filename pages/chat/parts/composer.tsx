@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../frame/parts.tsx";
 import { findProblems } from "../conversation/settings.ts";
 import type { Chat } from "../state/chat.ts";
+import { isSending } from "./sending.ts";
 
 type ComposerProps = { readonly chat: Chat; readonly onSettings: () => void };
 
@@ -14,7 +15,7 @@ export function Composer({ chat, onSettings }: ComposerProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   const isWriting = chat.isWriting.value;
   const { settings, lanes } = chat.current.value;
-  const [problem] = findProblems(settings);
+  const problems = findProblems(settings);
   const hasModel = lanes.every(({ model }) => model !== "");
 
   useEffect(() => sessionStorage.setItem(STORED_AS, text), [text]);
@@ -30,7 +31,7 @@ export function Composer({ chat, onSettings }: ComposerProps) {
   }, [chat]);
 
   const send = () => {
-    if (text.trim() === "" || isWriting || problem !== undefined || !hasModel) return;
+    if (text.trim() === "" || isWriting || problems.length > 0 || !hasModel) return;
     chat.send(text);
     setText("");
     area.current?.focus();
@@ -43,13 +44,17 @@ export function Composer({ chat, onSettings }: ComposerProps) {
         send();
       }}
     >
-      {problem !== undefined && (
-        <p class="composer-problem">
-          {problem.message}{" "}
+      {problems.length > 0 && (
+        <div class="composer-problem">
+          <ul>
+            {problems.map(({ field, message }) => (
+              <li key={field}>{message}</li>
+            ))}
+          </ul>
           <button class="act" type="button" onClick={onSettings}>
             Open the settings
           </button>
-        </p>
+        </div>
       )}
       <div class="composer-box">
         <textarea
@@ -60,9 +65,7 @@ export function Composer({ chat, onSettings }: ComposerProps) {
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={(event) => {
-            // Of a phone's keyboard, Enter is the only way to a new line.
-            const isPhone = matchMedia("(pointer: coarse)").matches;
-            if (event.key !== "Enter" || event.shiftKey || event.isComposing || isPhone) return;
+            if (!isSending(event)) return;
             event.preventDefault();
             send();
           }}
@@ -70,7 +73,7 @@ export function Composer({ chat, onSettings }: ComposerProps) {
         {isWriting ? (
           <Button onClick={() => chat.stop()}>Stop</Button>
         ) : (
-          <Button kind="primary" type="submit" disabled={text.trim() === "" || problem !== undefined || !hasModel}>
+          <Button kind="primary" type="submit" disabled={text.trim() === "" || problems.length > 0 || !hasModel}>
             Send
           </Button>
         )}

@@ -1,16 +1,19 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../frame/parts.tsx";
+import { isSending } from "./sending.ts";
 
 type EditorProps = {
   readonly text: string;
   readonly label: string;
   readonly done: string;
+  /** Whether Enter is the end, as in the field below; else it begins a line. */
+  readonly isSentByEnter?: boolean;
   readonly onDone: (text: string) => void;
   readonly onCancel: () => void;
 };
 
 /** Edits a message in its place. */
-export function Editor({ text, label, done, onDone, onCancel }: EditorProps) {
+export function Editor({ text, label, done, isSentByEnter = false, onDone, onCancel }: EditorProps) {
   const [value, setValue] = useState(text);
   const area = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
@@ -34,6 +37,10 @@ export function Editor({ text, label, done, onDone, onCancel }: EditorProps) {
             event.stopPropagation();
             onCancel();
           } else if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) finish();
+          else if (isSentByEnter && isSending(event)) {
+            event.preventDefault();
+            finish();
+          }
         }}
       />
       <div class="editor-acts">

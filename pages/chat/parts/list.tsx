@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { count } from "../../frame/format.ts";
 import { Button, ErrorNote } from "../../frame/parts.tsx";
 import type { Conversation } from "../conversation/message.ts";
 import type { Chat } from "../state/chat.ts";
@@ -13,8 +14,16 @@ export function ConversationList({ chat, onChosen }: ListProps) {
   const [words, setWords] = useState("");
   const [found, setFound] = useState<ReadonlySet<string>>();
   const [error, setError] = useState<unknown>();
+  const [told, setTold] = useState("");
   const [renamed, setRenamed] = useState<string>();
   const all = chat.conversations.value;
+  // What is said of the last act goes with the next.
+  const current = chat.current.value.id;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation is another act
+  useEffect(() => {
+    setError(undefined);
+    setTold("");
+  }, [current, renamed, words]);
   const shown = found === undefined ? all : all.filter(({ id }) => found.has(id));
 
   useEffect(() => {
@@ -50,7 +59,10 @@ export function ConversationList({ chat, onChosen }: ListProps) {
         value={words}
         onInput={({ currentTarget: { value } }) => setWords(value)}
       />
-      {error !== undefined && <ErrorNote error={error} />}
+      {error !== undefined && <ErrorNote error={error} onDismiss={() => setError(undefined)} />}
+      <p class="quiet" role="status" hidden={told === ""}>
+        {told}
+      </p>
       <ul class="list-items">
         {shown.map((conversation) =>
           renamed === conversation.id ? (
@@ -74,7 +86,15 @@ export function ConversationList({ chat, onChosen }: ListProps) {
       {shown.length === 0 && (
         <p class="quiet">{words.trim() === "" ? "Conversations are kept in this browser." : "None has these words."}</p>
       )}
-      <Transfer chat={chat} onError={setError} />
+      <Transfer
+        chat={chat}
+        onBegin={() => {
+          setError(undefined);
+          setTold("");
+        }}
+        onError={setError}
+        onDone={setTold}
+      />
     </section>
   );
 }
@@ -139,8 +159,15 @@ function Renaming({ chat, conversation: { id, title }, onEnd }: RenamingProps) {
   );
 }
 
+type TransferProps = {
+  readonly chat: Chat;
+  readonly onBegin: () => void;
+  readonly onError: (error: unknown) => void;
+  readonly onDone: (told: string) => void;
+};
+
 /** Export to a file, and import from one. What does both is loaded when it is used. */
-function Transfer({ chat, onError }: { readonly chat: Chat; readonly onError: (error: unknown) => void }) {
+function Transfer({ chat, onBegin, onError, onDone }: TransferProps) {
   const file = useRef<HTMLInputElement>(null);
   const save = async () => {
     const { writeExport } = await import("../storage/transfer.ts");
@@ -148,14 +175,28 @@ function Transfer({ chat, onError }: { readonly chat: Chat; readonly onError: (e
     saveFile(`sluice-conversations-${now.toISOString().slice(0, 10)}.json`, writeExport(await chat.readAll(), now));
   };
   const load = async (chosen: File) => {
-    const { ImportError, MAX_IMPORT_BYTES, readExport } = await import("../storage/transfer.ts");
+    const { ImportError, MAX_IMPORT_BYTES, readExport, withoutKnown } = await import("../storage/transfer.ts");
     if (chosen.size > MAX_IMPORT_BYTES) throw new ImportError("The file is larger than 256 MiB, which no export is.");
-    await chat.add(readExport(await chosen.text(), newId));
+    const read = readExport(await chosen.text(), newId);
+    const added = withoutKnown(read, await chat.readAll());
+    await chat.add(added);
+    const known = read.length - added.length;
+    const skipped =
+      known === 0
+        ? ""
+        : ` ${count(known, "conversation")} skipped: the same ${known === 1 ? "is" : "are"} here already.`;
+    onDone(`${count(added.length, "conversation")} imported.${skipped}`);
   };
   return (
     <div class="list-foot">
       <Act onClick={() => file.current?.click()}>Import</Act>
-      <Act disabled={chat.conversations.value.length === 0} onClick={() => void save().catch(onError)}>
+      <Act
+        disabled={chat.conversations.value.length === 0}
+        onClick={() => {
+          onBegin();
+          void save().catch(onError);
+        }}
+      >
         Export
       </Act>
       <input
@@ -167,7 +208,7 @@ function Transfer({ chat, onError }: { readonly chat: Chat; readonly onError: (e
         onChange={({ currentTarget }) => {
           const [chosen] = currentTarget.files ?? [];
           // The same file may be chosen again.
-          onError(undefined);
+          onBegin();
           if (chosen !== undefined)
             void load(chosen)
               .catch(onError)

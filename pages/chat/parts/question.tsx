@@ -18,6 +18,7 @@ export function Question({ chat, lane, message }: QuestionProps) {
         text={message.content}
         label={`Your ${what}`}
         done="Send"
+        isSentByEnter
         onCancel={() => setIsEdited(false)}
         onDone={(text) => {
           setIsEdited(false);

@@ -20,7 +20,7 @@ export type Chat = {
   /** An answer while it is written. */
   readonly live: (id: string) => ReadonlySignal<Live | undefined>;
   readonly isWriting: ReadonlySignal<boolean>;
-  /** The last thing worth telling to those who don't see it. */
+  /** The last thing in the open conversation worth telling to those who don't see it. */
   readonly news: ReadonlySignal<string>;
 
   /** Reads what is stored, and takes up what was being written. */
@@ -178,7 +178,7 @@ export function createChat(needs: ChatNeeds): Chat {
     ...{ conversations, current, tree, storageProblem, deleted },
     live: pen.live,
     isWriting: computed(() => pen.writing.value.some(({ conversation }) => conversation === current.value.id)),
-    news: pen.news,
+    news: computed(() => (pen.news.value?.conversation === current.value.id ? pen.news.value.text : "")),
 
     async start() {
       conversations.value = await storage.list();

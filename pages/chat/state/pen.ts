@@ -32,8 +32,8 @@ export type PenNeeds = {
 export type Pen = {
   readonly live: (id: string) => ReadonlySignal<Live | undefined>;
   readonly writing: ReadonlySignal<readonly { readonly id: string; readonly conversation: string }[]>;
-  /** The last thing worth telling to those who don't see it. */
-  readonly news: ReadonlySignal<string>;
+  /** The last thing worth telling to those who don't see it, and of which conversation. */
+  readonly news: ReadonlySignal<{ readonly conversation: string; readonly text: string } | undefined>;
   readonly write: (
     answer: AssistantMessage,
     request: { readonly path: readonly Message[]; readonly isAgain: boolean },
@@ -55,7 +55,7 @@ export function createPen(needs: PenNeeds): Pen {
   const { storage, now } = needs;
   const signals = new Map<string, Signal<Live | undefined>>();
   const active = signal<ReadonlyMap<string, Active>>(new Map());
-  const news = signal("");
+  const news = signal<{ readonly conversation: string; readonly text: string }>();
   const listeners = new Set<(answer: AssistantMessage) => void>();
 
   type Active = {
@@ -117,7 +117,7 @@ export function createPen(needs: PenNeeds): Pen {
     for (const listener of listeners) listener(whole);
     live.value = undefined;
     signals.delete(answer.id);
-    news.value = tell(whole);
+    news.value = { conversation: answer.conversation, text: tell(whole) };
     end();
   }
 

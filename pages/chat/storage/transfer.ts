@@ -94,7 +94,7 @@ function forFile(each: Message): object {
 }
 
 /**
- * Reads an exported file. All ids become new ones, so nothing that is there is overwritten, and a file may be imported twice. Throws
+ * Reads an exported file. All ids become new ones, so nothing that is there is overwritten. Throws
  * `ImportError`.
  */
 export function readExport(content: string, newId: () => string): readonly Whole[] {
@@ -123,6 +123,30 @@ export function readExport(content: string, newId: () => string): readonly Whole
     });
     return { conversation: { ...conversation, id: own, lanes } as Conversation, messages: all, tokens: [] };
   });
+}
+
+/** Those of the conversations that aren't there yet, with the same title and the same messages. */
+export function withoutKnown(read: readonly Whole[], known: readonly Whole[]): readonly Whole[] {
+  const marks = new Set(known.map(markOf));
+  return read.filter((each) => {
+    const mark = markOf(each);
+    const isNew = !marks.has(mark);
+    marks.add(mark);
+    return isNew;
+  });
+}
+
+/** What is the same of two copies of a conversation, and only of these: all but the ids, which an import makes new. */
+function markOf({ conversation: { title, createdAtMs }, messages }: Whole): string {
+  const order = messages.toSorted((one, other) => one.createdAtMs - other.createdAtMs);
+  const places = new Map(order.map(({ id }, place) => [id, place]));
+  return JSON.stringify([
+    ...[title, createdAtMs],
+    ...order.map(({ role, parent, createdAtMs: atMs, content }) => [
+      ...[role, atMs, content],
+      parent === null ? null : places.get(parent),
+    ]),
+  ]);
 }
 
 /** An imported answer that was being written will not be written on. */

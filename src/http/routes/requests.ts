@@ -1,10 +1,11 @@
 import type { Handler } from "hono";
 import { z } from "zod";
 import { PRIORITIES } from "../../generation/terms.ts";
+import type { KeyRing } from "../../keys/ring.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
 import type { RequestBook } from "../../telemetry/requests/book.ts";
-import { encodeDetail, encodeSummary, lostMs, type Writing } from "../../telemetry/requests/encode.ts";
+import { encodeDetail, encodeSummary, keyOf, lostMs, type Writing } from "../../telemetry/requests/encode.ts";
 import type { RequestRecord } from "../../telemetry/requests/record.ts";
 import { durationOf } from "../../telemetry/requests/timeline.ts";
 import { REQUEST_STATES } from "../../telemetry/requests/wire.ts";
@@ -13,6 +14,9 @@ import { HttpError } from "../errors.ts";
 
 /** The last requests, as far as they are kept. */
 export type RecentRequests = Pick<RequestBook, "list" | "find">;
+
+/** What tells whose requests they are; undefined for a gateway that knows no keys. */
+type Keys = Pick<KeyRing, "get"> | undefined;
 
 const requestsQuery = z.strictObject({
   limit: z
@@ -35,29 +39,37 @@ const requestsQuery = z.strictObject({
 });
 
 /** `GET /admin/requests`: the last requests, newest first. */
-export function listRequests(requests: RecentRequests | undefined, models: ModelDirectory): Handler<HttpEnv> {
+export function listRequests(
+  requests: RecentRequests | undefined,
+  models: ModelDirectory,
+  keys: Keys,
+): Handler<HttpEnv> {
   return (c) => {
     const { limit, before, ...wanted } = parseWire(requestsQuery, c.req.query());
-    const writing = writingFor(models);
+    const writing = writingFor(models, keys);
     const all = requests?.list() ?? [];
     const from = before === undefined ? 0 : all.findIndex(({ id }) => id === before) + 1;
     // One whose page has left the list meanwhile would begin anew.
     const later = before !== undefined && from === 0 ? [] : all.slice(from);
-    const found = later.filter((record) => isWanted(record, wanted, writing.nowMs));
+    const found = later.filter((record) => isWanted(record, wanted, writing));
     const data = found.slice(0, limit).map((record) => encodeSummary(record, writing));
     return c.json({ object: "list", data, has_more: found.length > limit });
   };
 }
 
 /** `GET /admin/requests/{id}`. */
-export function showRequest(requests: RecentRequests | undefined, models: ModelDirectory): Handler<HttpEnv> {
+export function showRequest(
+  requests: RecentRequests | undefined,
+  models: ModelDirectory,
+  keys: Keys,
+): Handler<HttpEnv> {
   return (c) => {
     const record = requests?.find(c.req.param("id") ?? "");
     if (record === undefined) {
       const message = "This request is not among the last ones. `GET /admin/requests` lists those that are kept.";
       throw new HttpError(404, message, "request_not_found");
     }
-    return c.json(encodeDetail(record, writingFor(models)));
+    return c.json(encodeDetail(record, writingFor(models, keys)));
   };
 }
 
@@ -71,23 +83,24 @@ function isWanted(
     min_ms: minMs = 0,
     lost,
   }: Omit<z.infer<typeof requestsQuery>, "limit" | "before">,
-  nowMs: number,
+  writing: Writing,
 ): boolean {
-  const { answer } = record;
+  const owner = key === undefined ? undefined : keyOf(record, writing);
   return (
     (model === undefined || record.model === model) &&
-    (key === undefined || answer?.key?.id === key || answer?.key?.name === key) &&
+    (key === undefined || owner?.id === key || owner?.name === key) &&
     (priority === undefined || record.class === priority) &&
     (state === undefined || record.state === state) &&
     (lost !== "true" || (lostMs(record.prefix) ?? 0) > 0) &&
-    durationOf(record, nowMs) >= minMs
+    durationOf(record, writing.nowMs) >= minMs
   );
 }
 
-function writingFor(models: ModelDirectory): Writing {
+function writingFor(models: ModelDirectory, keys: Keys): Writing {
   return {
     nowMs: performance.now(),
     originMs: performance.timeOrigin,
     costOf: (model) => models.find(model)?.costOf,
+    keyNameOf: (id) => keys?.get(id)?.name,
   };
 }

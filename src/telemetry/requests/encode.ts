@@ -13,6 +13,8 @@ export type Writing = {
   /** The Unix time of 0 by that clock. */
   readonly originMs: number;
   readonly costOf: (model: string) => CostOf | undefined;
+  /** The name of a key that is known; undefined for any other tenant. */
+  readonly keyNameOf: (id: string) => string | undefined;
 };
 
 /** A record in the API's words, for a list. */
@@ -30,7 +32,7 @@ export function encodeSummary(record: RequestRecord, writing: Writing): RequestS
     model: model ?? null,
     route: route?.route ?? null,
     class: record.class ?? null,
-    key: answer?.key ?? null,
+    key: keyOf(record, writing) ?? null,
     preset: answer?.preset ?? null,
     prompt_tokens: promptTokens,
     cached_tokens: cachedTokens,
@@ -75,6 +77,16 @@ export function encodeDetail(record: RequestRecord, writing: Writing): RequestDe
     reasons: reasonsOf(record).map(({ cause, ms, sentence }) => ({ cause, ms: round(ms), sentence })),
     prefix: record.prefix === undefined ? null : encodePrefix(record.prefix),
   };
+}
+
+/** Whose request it is. The answer over HTTP tells; until it is sent, the tenant of the work does. */
+export function keyOf(
+  { answer, tenant }: Pick<RequestRecord, "answer" | "tenant">,
+  { keyNameOf }: Pick<Writing, "keyNameOf">,
+): { readonly id: string; readonly name: string } | undefined {
+  if (answer !== undefined) return answer.key;
+  const name = tenant === undefined ? undefined : keyNameOf(tenant);
+  return tenant === undefined || name === undefined ? undefined : { id: tenant, name };
 }
 
 function encodePrefix(report: PrefixReport): PrefixFinding {

@@ -77,6 +77,15 @@ describe("a chat", () => {
     expect(chat.conversations.value.map(({ title }) => title)).toEqual(["Hello there"]);
   });
 
+  it("tells of an answer's end in its own conversation only", async () => {
+    const { chat, settled } = chatWith();
+    chat.send("one");
+    await settled();
+    expect(chat.news.value).toBe("The answer is complete: 2 words.");
+    chat.begin();
+    expect(chat.news.value).toBe("");
+  });
+
   it("makes a branch when an answer is asked for again, which no stored answer will do for", async () => {
     const { chat, asked, settled } = chatWith();
     chat.send("Hello");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Conversation } from "../../../pages/chat/conversation/message.ts";
 import { NO_SETTINGS } from "../../../pages/chat/conversation/settings.ts";
-import { ImportError, readExport, writeExport } from "../../../pages/chat/storage/transfer.ts";
+import { ImportError, readExport, withoutKnown, writeExport } from "../../../pages/chat/storage/transfer.ts";
 import { answer, countUp, userMessage } from "./messages.ts";
 
 const CONVERSATION: Conversation = {
@@ -39,6 +39,19 @@ describe("an exported file", () => {
       ["new-2", "new-1", "new-4", "Hi"],
       ["new-3", "new-1", "new-4", "Hey"],
     ]);
+  });
+
+  it("adds no conversation that is there already, and none of the file twice", () => {
+    const file = exported();
+    const twice = JSON.stringify({ ...file, conversations: [...file.conversations, ...file.conversations] });
+    const [first, second] = readExport(twice, countUp("new-"));
+    if (first === undefined || second === undefined) throw new Error("The file has two conversations.");
+    const [message, ...rest] = second.messages;
+    if (message === undefined) throw new Error("The conversation has messages.");
+    const other = { ...second, messages: [{ ...message, content: "Something else" }, ...rest] };
+    expect(withoutKnown([first, second], [])).toEqual([first]);
+    expect(withoutKnown([first], [{ conversation: CONVERSATION, messages: MESSAGES, tokens: [] }])).toEqual([]);
+    expect(withoutKnown([first, other], [first])).toEqual([other]);
   });
 
   it("leaves nothing that could be taken up, and no tokens", () => {

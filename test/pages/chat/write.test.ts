@@ -109,6 +109,17 @@ describe("writing an answer", () => {
     });
   });
 
+  it("says in a reader's words that a gateway that was started again no longer has the stream", async () => {
+    const refusal = new RefusedError("There is no stream 'req_1'. Only streams of requests with…", 404, "not_found");
+    const written = await writeAnswer(
+      answer(),
+      writing({ ask: async () => streamOf(event("a", 1)), takeUp: () => Promise.reject(refusal) }),
+    );
+    const { state, content, problem } = written.look();
+    expect([state, content]).toEqual(["cut", "a"]);
+    expect(problem?.message).toMatch(/^The gateway no longer has this answer/);
+  });
+
   it("gives up after some tries, with a longer pause before each", async () => {
     const pauses: number[] = [];
     const written = await writeAnswer(

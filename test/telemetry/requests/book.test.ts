@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeDetail } from "../../../src/telemetry/requests/encode.ts";
+import { OWN_TERMS } from "../../../src/generation/terms.ts";
+import { encodeDetail, keyOf } from "../../../src/telemetry/requests/encode.ts";
 import { admitted, evaluated, finished, openBook, type Step, started, text, waiting } from "./play.ts";
 
 const ANSWER: readonly Step[] = [admitted(0), started(10, 4), text, finished(2)];
@@ -77,9 +78,28 @@ describe("the last requests", () => {
       ...[admitted(0), started(10), { type: "text", choice: 0, text: "a secret answer" } as const, finished(2)],
     );
     answered(record);
-    const told = encodeDetail(record, { nowMs: 0, originMs: 0, costOf: () => undefined });
+    const told = encodeDetail(record, { nowMs: 0, originMs: 0, costOf: () => undefined, keyNameOf: () => undefined });
     expect(JSON.stringify(told)).not.toContain("secret");
     expect(JSON.stringify(record)).not.toContain("secret");
+  });
+});
+
+describe("a request's key", () => {
+  const keyNameOf = (id: string) => (id === "key_1" ? "laptop" : undefined);
+
+  it("is known from its work while it waits and runs, before HTTP tells of the answer", async () => {
+    const { run, answered } = openBook();
+    const terms = { ...OWN_TERMS, tenant: "key_1" };
+    const record = await run({ terms }, ...ANSWER);
+    expect(keyOf(record, { keyNameOf })).toEqual({ id: "key_1", name: "laptop" });
+    answered(record, { keyName: "laptop" });
+    expect(keyOf(record, { keyNameOf })).toEqual({ id: "key_1", name: "laptop" });
+  });
+
+  it("is none for a tenant that is no key", async () => {
+    const { run } = openBook();
+    expect(keyOf(await run({ terms: OWN_TERMS }, ...ANSWER), { keyNameOf })).toBeUndefined();
+    expect(keyOf(await run({}, ...ANSWER), { keyNameOf })).toBeUndefined();
   });
 });
 
@@ -105,7 +125,12 @@ describe("a request in detail", () => {
       finished(3),
     );
     answered(record);
-    const told = encodeDetail(record, { nowMs: 0, originMs: 1e6, costOf: () => () => ({ money: 0.25 }) });
+    const told = encodeDetail(record, {
+      nowMs: 0,
+      originMs: 1e6,
+      costOf: () => () => ({ money: 0.25 }),
+      keyNameOf: () => undefined,
+    });
     expect(told).toMatchObject({
       created_ms: 1e6 + 1_000,
       ...{ queue_ms: 400, first_token_ms: 600, duration_ms: 700, cost: 0.25, position: 1, state: "done" },
