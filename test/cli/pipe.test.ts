@@ -21,6 +21,18 @@ const echo = script(async function* (request) {
   yield* answerWith([textOf(request).toUpperCase()]);
 });
 
+/** A model that says when it has begun, and answers once its gate is opened. */
+function heldModel() {
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const slow = script(async function* (request) {
+    begun.resolve();
+    await gate.promise;
+    yield* answerWith([textOf(request)]);
+  });
+  return { slow, begun, gate };
+}
+
 function createEchoApp(generate = echo) {
   return createTestApp({ generate, presets: [ECHO, PLACE] }).app;
 }
@@ -68,13 +80,7 @@ describe("sluice pipe", () => {
   });
 
   it("drops what its policy says, and tells how much", async () => {
-    const gate = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
-    const slow = script(async function* (request) {
-      begun.resolve();
-      await gate.promise;
-      yield* answerWith([textOf(request)]);
-    });
+    const { slow, begun, gate } = heldModel();
     await using server = await listenAsGateway(createEchoApp(slow));
     const flags = { overload: "drop-oldest", buffer: "2", inFlight: "1" };
     const { stdin, context, code } = pipe(server.url, flags);
@@ -125,13 +131,7 @@ describe("sluice pipe", () => {
   });
 
   it("reads no more after Ctrl-C, writes the answers in flight, and tells what has none", async () => {
-    const gate = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
-    const slow = script(async function* (request) {
-      begun.resolve();
-      await gate.promise;
-      yield* answerWith([textOf(request)]);
-    });
+    const { slow, begun, gate } = heldModel();
     await using server = await listenAsGateway(createEchoApp(slow));
     const { stdin, context, code } = pipe(server.url);
     stdin.write("a\n");

@@ -91,40 +91,22 @@ export function SettingsPanel({ chat, models, onClose }: PanelProps) {
           Probabilities of tokens
         </label>
       </fieldset>
-      <Setting
+      <CodeSetting
         label="JSON schema"
         hint="The answer is JSON that fits it."
         problem={problems.find(({ field }) => field === "schema")}
-      >
-        {(ids) => (
-          <textarea
-            {...ids}
-            class="mono"
-            rows={5}
-            spellcheck={false}
-            placeholder={'{"type": "object", "properties": {}}'}
-            value={settings.schema}
-            onInput={({ currentTarget: { value } }) => set({ schema: value })}
-          />
-        )}
-      </Setting>
-      <Setting
+        placeholder={'{"type": "object", "properties": {}}'}
+        value={settings.schema}
+        onChange={(schema) => set({ schema })}
+      />
+      <CodeSetting
         label="Tools"
         hint="A list in OpenAI's form. You type in what they give."
         problem={problems.find(({ field }) => field === "tools")}
-      >
-        {(ids) => (
-          <textarea
-            {...ids}
-            class="mono"
-            rows={5}
-            spellcheck={false}
-            placeholder={'[{"type": "function", "function": {"name": "…"}}]'}
-            value={settings.tools}
-            onInput={({ currentTarget: { value } }) => set({ tools: value })}
-          />
-        )}
-      </Setting>
+        placeholder={'[{"type": "function", "function": {"name": "…"}}]'}
+        value={settings.tools}
+        onChange={(tools) => set({ tools })}
+      />
     </section>
   );
 }
@@ -156,6 +138,31 @@ function Setting({ label, hint, problem, children }: SettingProps) {
         </div>
       )}
     </div>
+  );
+}
+
+type CodeProps = Omit<SettingProps, "children"> & {
+  readonly placeholder: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+};
+
+/** A setting that is written as code. */
+function CodeSetting({ placeholder, value, onChange, ...setting }: CodeProps) {
+  return (
+    <Setting {...setting}>
+      {(ids) => (
+        <textarea
+          {...ids}
+          class="mono"
+          rows={5}
+          spellcheck={false}
+          placeholder={placeholder}
+          value={value}
+          onInput={({ currentTarget }) => onChange(currentTarget.value)}
+        />
+      )}
+    </Setting>
   );
 }
 
