@@ -189,14 +189,15 @@ describe("the page Chat", () => {
   it("loses nothing when it is loaded again in the middle of an answer", async () => {
     await using seen = await look(url());
     const { page, faults } = seen;
-    await lengthen(page, 160);
+    // Long enough to go on while the page is loaded, however fast the machine.
+    await lengthen(page, 480);
     await send(page, "Tell a long story about a ship.");
     await grownBeyond(page, 80);
     await page.reload();
     await stop(page).waitFor();
     await answered(page);
-    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 160));
-    expect(await page.locator(".facts").textContent()).toContain("160 tokens");
+    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 480));
+    expect(await page.locator(".facts").textContent()).toContain("480 tokens");
     expect(await page.locator(".note").count()).toBe(0);
     expect(faults).toEqual([]);
   });
