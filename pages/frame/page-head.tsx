@@ -1,12 +1,12 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 let isFirst = true;
 
-/** The title of a page, and what belongs beside it. After a change of pages it gets the focus, so that a screen reader tells of it. */
+/** The title of a page, and what belongs beside it. After a change of pages it gets the focus before it is shown, so that a screen reader tells of it and no field loses it again. */
 export function PageHead({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isFirst) heading.current?.focus();
     isFirst = false;
   }, []);

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../frame/parts.tsx";
 import { isSending } from "./sending.ts";
 
@@ -16,7 +16,8 @@ type EditorProps = {
 export function Editor({ text, label, done, isSentByEnter = false, onDone, onCancel }: EditorProps) {
   const [value, setValue] = useState(text);
   const area = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before the field is shown: who types or selects at once isn't put back to the end.
+  useLayoutEffect(() => {
     area.current?.focus();
     area.current?.setSelectionRange(text.length, text.length);
   }, [text]);

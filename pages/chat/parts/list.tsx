@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count } from "../../frame/format.ts";
 import { Button, ErrorNote } from "../../frame/parts.tsx";
 import type { Conversation } from "../conversation/message.ts";
@@ -133,7 +133,8 @@ type RenamingProps = { readonly chat: Chat; readonly conversation: Conversation;
 
 function Renaming({ chat, conversation: { id, title }, onEnd }: RenamingProps) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
+  // Before the field is shown, so that what is typed at once stays whole.
+  useLayoutEffect(() => field.current?.select(), []);
   const finish = (value: string) => {
     chat.rename(id, value);
     onEnd();
