@@ -14,6 +14,7 @@ import { addPipeCommand } from "./pipe/commands.ts";
 import { addPresetCommands, GATEWAY_SETTINGS, URL_OPTION } from "./preset-commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 import { addVersionCommands } from "./version-commands.ts";
+import { addWhatIfCommand } from "./what-if/commands.ts";
 
 /** The width of the help outside a terminal. */
 const PLAIN_COLUMNS = 120;
@@ -120,6 +121,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addFeedCommand(program, context, done);
   addCacheCommand(program, context, done);
   addShadowCommand(program, context, done);
+  addWhatIfCommand(program, context, done);
 
   const reload = program
     .command("reload")

@@ -92,6 +92,7 @@ describe("the key of a command that asks a gateway", () => {
     ["ps"],
     ["reload"],
     ["cache stats"],
+    ["what-if"],
     ["route"],
     ["route calibrate"],
     ["run"],

@@ -55,7 +55,7 @@ describe("wrong usage exits with 2 and suggests the right one", () => {
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
     [
       ["xyzzy"],
-      "error: unknown command 'xyzzy'. Commands: serve, pull, models, ps, keys, batch, pipe, feed, cache, shadow, reload, usage, logs, config, route, doctor, run, eval.",
+      "error: unknown command 'xyzzy'. Commands: serve, pull, models, ps, keys, batch, pipe, feed, cache, shadow, what-if, reload, usage, logs, config, route, doctor, run, eval.",
     ],
     [
       ["--port", "1", "config"],

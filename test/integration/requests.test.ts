@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { text as readAll } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { RequestDetail } from "../../src/telemetry/requests/wire.ts";
@@ -104,5 +106,10 @@ describe("the last requests to the real model", () => {
     expect(Math.abs(found.errors.p50 ?? 9)).toBeLessThan(0.5);
     // The longest waits are those for the first prompts after a load, which more engines don't shorten.
     expect(found.changed.p50_ms ?? 0).toBeLessThan(found.today.p50_ms ?? 0);
+
+    const command = spawn(process.execPath, ["src/main.ts", "what-if", "--replicas", "6", "--url", url]);
+    const [stdout, stderr] = await Promise.all([readAll(command.stdout), readAll(command.stderr)]);
+    expect(stdout).toMatch(/^ +MEASURED +SIMULATED AS TODAY +WITH THESE SETTINGS\nfirst token, half +\d/);
+    expect(stderr).toContain(`requests that ${MODEL} answered`);
   });
 });
