@@ -46,3 +46,8 @@ export type BrokerOptions = {
   readonly ahead: number;
   readonly say: (message: string) => void;
 };
+
+/** What becomes of an item that was delivered more often than it may be. */
+export function tooOften({ tries }: Delivery): Outcome {
+  return { type: "failure", message: `It was delivered ${tries} times.` };
+}

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { createClient } from "@redis/client";
-import type { Broker, BrokerOptions, Delivery, Outcome } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, tooOften } from "./broker.ts";
 
 /** How long a read waits on the server. */
 const BLOCK_MS = 1_000;
@@ -120,7 +120,8 @@ export async function openRedisBroker(options: BrokerOptions): Promise<Broker> {
       }
       for (const delivery of deliveries) {
         if (delivery.tries <= maxTries) yield delivery;
-        else await settle(delivery, { type: "failure", message: `It was delivered ${delivery.tries} times.` });
+        // If that can't be written, it is taken over again.
+        else await settle(delivery, tooOften(delivery)).catch(() => held.delete(delivery.id));
       }
     }
   }

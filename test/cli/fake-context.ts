@@ -5,7 +5,7 @@ import type { CliContext, Output } from "../../src/cli/context.ts";
 /** A stream that keeps what is written to it. */
 export type FakeOutput = Output & {
   readonly text: () => string;
-  /** Resolves as soon as this has been written. */
+  /** Resolves as soon as this has been written, at once if it was before. */
   readonly until: (words: string) => Promise<void>;
 };
 
@@ -22,9 +22,10 @@ export function fakeOutput(terminal: { readonly isTTY?: boolean; readonly column
   return Object.assign(stream, terminal, {
     text: () => written,
     until: (words: string) => {
-      const written = Promise.withResolvers<void>();
-      waiting.set(words, written);
-      return written.promise;
+      const waitingFor = Promise.withResolvers<void>();
+      waiting.set(words, waitingFor);
+      if (written.includes(words)) waitingFor.resolve();
+      return waitingFor.promise;
     },
   });
 }

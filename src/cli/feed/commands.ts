@@ -12,6 +12,7 @@ dead letters.
 
   sluice feed --broker redis://127.0.0.1:6379 --from tickets --to priorities --preset task-priority --json
   sluice feed --broker mqtt://127.0.0.1 --from 'tickets/#' --to priorities --preset task-priority --json
+  sluice feed --broker nats://127.0.0.1 --from 'tickets.>' --to priorities --preset task-priority --json
 
 The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
 `;
@@ -20,11 +21,14 @@ The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command lin
 export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const feed = program
     .command("feed")
-    .description("answer the items of a broker with a preset: Redis Streams or MQTT 5")
-    .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt: or mqtts:")
+    .description("answer the items of a broker with a preset: Redis Streams, MQTT 5 or NATS JetStream")
+    .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt:, mqtts:, nats: or tls:")
     .requiredOption("--from <name>", "where items come from: the name of a stream, or topics such as sensors/#")
     .requiredOption("--to <name>", "where results go to")
-    .option("--dead <name>", "where items go that can't be answered (default: FROM:dead, for MQTT TO/dead)")
+    .option(
+      "--dead <name>",
+      "where items go that can't be answered (default: FROM:dead; TO/dead for MQTT, TO.dead for NATS)",
+    )
     .option("--group <name>", "group of the consumers that share the items", "sluice")
     .option("--consumer <name>", "name of this consumer in the group; for MQTT another for each, and always the same")
     .requiredOption("--preset <preset>", "preset that answers")

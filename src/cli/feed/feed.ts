@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Flags } from "../../config/load.ts";
-import type { Broker, BrokerOptions, Delivery, Outcome } from "../../items/broker.ts";
+import type { Broker, Delivery, Outcome } from "../../items/broker.ts";
 import { createOverloadBuffer } from "../../items/overload.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
@@ -10,6 +10,7 @@ import { isObject, itemOf, type PipeItem } from "../pipe/items.ts";
 import { answerAll } from "../pipe/session.ts";
 import { reachGateway } from "../reach-gateway.ts";
 import { checkPreset, watchForCommand } from "../run-preset.ts";
+import { loadBroker } from "./broker-kinds.ts";
 import { readFeedOptions } from "./options.ts";
 
 /** How often it tells how it goes. */
@@ -139,17 +140,6 @@ async function openBroker(
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(`The broker can't be had: ${reason}`, { cause: error });
   }
-}
-
-/** Loads a broker's client, which is installed by who needs it, unless it is Redis'. */
-async function loadBroker(kind: "redis" | "mqtt"): Promise<(options: BrokerOptions) => Promise<Broker>> {
-  if (kind === "redis") return (await import("../../items/redis-broker.ts")).openRedisBroker;
-  try {
-    await import("mqtt");
-  } catch (error) {
-    throw new CommandError("MQTT needs the package mqtt beside Sluice: npm install mqtt@5", { cause: error });
-  }
-  return (await import("../../items/mqtt-broker.ts")).openMqttBroker;
 }
 
 /** Tells how many were answered since the last time, and at the end how many in all. */

@@ -1,12 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { ANSWERING, checkAnswering, duration, readFlags, someName, wholeNumber } from "../pipe/flags.ts";
-
-/** The brokers, by the schemes of their URLs. */
-const SCHEMES = { "redis:": "redis", "rediss:": "redis", "mqtt:": "mqtt", "mqtts:": "mqtt" } as const;
+import { BROKER_KINDS, type BrokerKind } from "./broker-kinds.ts";
 
 /** Where the broker's URL may be, since it may hold a password. */
 const BROKER_URL_VARIABLE = "SLUICE_BROKER_URL";
@@ -35,27 +31,24 @@ export function readFeedOptions(flags: Flags, env: NodeJS.ProcessEnv) {
   const { dead, ...options } = readFlags(FLAGS, flags);
   checkAnswering(options);
   const { url, kind } = readUrl(flags.broker ?? env[BROKER_URL_VARIABLE]);
-  const usual = kind === "redis" ? `${options.from}:dead` : `${options.to}/dead`;
-  const names = { from: options.from, to: options.to, dead: dead ?? usual };
+  const names = { from: options.from, to: options.to, dead: dead ?? kind.deadOf(options) };
   if (new Set(Object.values(names)).size < 3) {
     throw new CommandError("--from, --to and --dead must be three names: results would come back as items.");
   }
-  if (kind === "mqtt" && /[#+]/.test(names.to + names.dead)) {
-    throw new CommandError("--to and --dead must be topics without # and +: they are published to.");
-  }
-  const consumer = options.consumer ?? (kind === "redis" ? `${hostname()}-${process.pid}-${randomUUID()}` : hostname());
-  return { ...options, ...names, url, kind, consumer };
+  const fault = kind.faultIn({ ...names, group: options.group });
+  if (fault !== undefined) throw new CommandError(fault);
+  return { ...options, ...names, url, kind, consumer: options.consumer ?? kind.consumer() };
 }
 
-function readUrl(given: unknown): { readonly url: string; readonly kind: (typeof SCHEMES)[keyof typeof SCHEMES] } {
+function readUrl(given: unknown): { readonly url: string; readonly kind: BrokerKind } {
+  const [{ example: first } = { example: "" }] = BROKER_KINDS;
   if (typeof given !== "string" || given === "") {
-    throw new CommandError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as redis://127.0.0.1:6379.`);
+    throw new CommandError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as ${first}.`);
   }
   // It may hold a password, so it isn't shown.
   const { protocol = "" } = URL.canParse(given) ? new URL(given) : {};
-  const kind = Object.entries(SCHEMES).find(([scheme]) => scheme === protocol)?.[1];
+  const kind = BROKER_KINDS.find(({ protocols }) => protocols.includes(protocol));
   if (kind !== undefined) return { url: given, kind };
-  throw new CommandError(
-    "--broker: this is no URL of a broker. Give one such as redis://127.0.0.1:6379 or mqtt://127.0.0.1:1883.",
-  );
+  const examples = BROKER_KINDS.map(({ example }) => example);
+  throw new CommandError(`--broker: this is no URL of a broker. Give one such as ${examples.join(" or ")}.`);
 }
