@@ -8,12 +8,19 @@ import { checkNamedModels } from "./doctor/settings.ts";
 import { resolveModels } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
-/** `sluice config`: prints every setting in force and where its value came from, as a table or as JSON; problems with models' names go to stderr. Throws a ConfigError. */
+/**
+ * `sluice config`: prints every setting in force and where its value came from, as a table or as JSON; problems with models' names go to stderr.
+ * With `--check` it prints only whether a gateway can start with them. Throws a ConfigError.
+ */
 export async function config(flags: Flags, context: CliContext): Promise<number> {
   const loaded = loadConfig({ flags, env: context.env, cwd: context.cwd });
   for (const warning of loaded.warnings) context.stderr.write(`${warning}\n`);
-  for (const problem of await findModelProblems(loaded.config, context)) {
-    context.stderr.write(`Sluice can't start with these settings: ${problem}\n`);
+  const problems = await findModelProblems(loaded.config, context);
+  for (const problem of problems) context.stderr.write(`Sluice can't start with these settings: ${problem}\n`);
+  if (flags.check === true) {
+    if (flags.json === true) context.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
+    else if (problems.length === 0) context.stdout.write(`${loaded.file ?? "The settings"}: valid\n`);
+    return problems.length === 0 ? EXIT.done : EXIT.failed;
   }
   if (flags.json === true) {
     const entries = settings.map((setting) => [

@@ -25,5 +25,8 @@ type FaultSource = {
 
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** The exit codes. */
-export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
+/**
+ * The exit codes, which docs/cli.md describes: `unreachable` for no gateway at the URL, `refused` for one that won't do it, `busy` for one that may
+ * do it later. A program that a signal has ended exits with 128 and the signal's number.
+ */
+export const EXIT = { done: 0, failed: 1, wrongUsage: 2, unreachable: 3, refused: 4, busy: 5 } as const;

@@ -1,10 +1,35 @@
 import { isDefect } from "../defect.ts";
+import { EXIT } from "./context.ts";
 
 /** A failure that the user can fix. Its message says how, so no stack is printed. */
 export class CommandError extends Error {
+  /** The exit code of a command that ends with it. */
+  readonly exitCode: number = EXIT.failed;
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "CommandError";
+  }
+}
+
+/** A flag or an argument is wrong. */
+export class UsageError extends CommandError {
+  override readonly exitCode = EXIT.wrongUsage;
+}
+
+/** No gateway responds at a URL. */
+export class NoGatewayError extends CommandError {
+  override readonly exitCode = EXIT.unreachable;
+}
+
+/** The gateway has refused a request. */
+export class RefusedError extends CommandError {
+  override readonly exitCode: number;
+
+  /** @param status that of its response */
+  constructor(status: number, message: string) {
+    super(message);
+    this.exitCode = status === 429 || status === 503 ? EXIT.busy : status < 500 ? EXIT.refused : EXIT.failed;
   }
 }
 

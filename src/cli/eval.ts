@@ -5,7 +5,7 @@ import { type EvaluationCase, parseEvaluation } from "../prompts/evaluation.ts";
 import { presetFolder } from "../prompts/index.ts";
 import { EVALUATION_ENDING, readBounded } from "../prompts/read-folder.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { evaluate, type Score } from "./evaluate.ts";
 import { type Reached, reachGateway } from "./reach-gateway.ts";
 import { watchForCommand } from "./run-preset.ts";
@@ -71,7 +71,7 @@ function readShare(given: Flags[string]): number {
   if (given === undefined) return 0;
   const share = typeof given === "string" && given.trim() !== "" ? Number(given) : Number.NaN;
   if (share >= 0 && share <= 1) return share;
-  throw new CommandError(`--min-accuracy: ${String(given)} is not allowed. Give a share from 0 to 1, such as 0.8.`);
+  throw new UsageError(`--min-accuracy: ${String(given)} is not allowed. Give a share from 0 to 1, such as 0.8.`);
 }
 
 function formatScores(scores: readonly Score[]): string {

@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import { parseDate } from "../keys/duration.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
-import { createGatewayClient } from "./gateway-client.ts";
+import { CommandError, UsageError } from "./errors.ts";
+import { reachRunning } from "./reach-gateway.ts";
 import { formatTable } from "./table.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -38,9 +37,10 @@ const answerSchema = z.object({ data: z.array(explanationSchema) });
 type Explanation = z.infer<typeof explanationSchema>;
 
 /** `sluice route --explain ROUTE --url URL`: prints where a running gateway would send such a request now. Throws a CommandError. */
-export async function explainRunning(flags: Flags, { env, stdout }: CliContext): Promise<number> {
-  if (typeof flags.explain !== "string") throw new CommandError("--url: name the route with --explain.");
-  if (flags.wait !== undefined) throw new CommandError("--wait: a running gateway predicts its waits itself.");
+export async function explainRunning(flags: Flags, context: CliContext): Promise<number> {
+  const { stdout } = context;
+  if (typeof flags.explain !== "string") throw new UsageError("--url: name the route with --explain.");
+  if (flags.wait !== undefined) throw new UsageError("--wait: a running gateway predicts its waits itself.");
   const query = new URLSearchParams();
   for (const [flag, name] of SENT) {
     const value = flags[flag];
@@ -48,7 +48,7 @@ export async function explainRunning(flags: Flags, { env, stdout }: CliContext):
   }
   if (flags.localOnly === true) query.set("local_only", "true");
   if (typeof flags.at === "string") query.set("at", readTime(flags.at));
-  const client = createGatewayClient(String(flags.url), env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+  const client = reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
   const [found] = answerSchema.parse(await client.get(`/admin/routes?${query}`)).data;
   if (found === undefined) throw new CommandError("The gateway has explained nothing.");
   stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : describe(found));
@@ -88,5 +88,5 @@ function describe({ candidates, excluded, targets }: Explanation): string {
 function readTime(text: string): string {
   const ms = parseDate(text);
   if (ms !== undefined) return new Date(ms).toISOString();
-  throw new CommandError(`--at: ${JSON.stringify(text)} is not allowed. Give a time such as 2026-11-29T23:00Z.`);
+  throw new UsageError(`--at: ${JSON.stringify(text)} is not allowed. Give a time such as 2026-11-29T23:00Z.`);
 }

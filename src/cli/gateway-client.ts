@@ -3,40 +3,47 @@ import { Readable } from "node:stream";
 import { ADMIN_KEY_VARIABLE, CLIENT_KEYS, type KeyVariables, OPERATOR_KEYS } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
 import { shellCommand } from "../version.ts";
-import { CommandError } from "./errors.ts";
+import { NoGatewayError, RefusedError } from "./errors.ts";
 
-/** No gateway responds at a URL. */
-export class NoGatewayError extends CommandError {}
+/** The flag that names the key. */
+export const KEY_FLAG = "--api-key";
 
-/** A client of a gateway for commands. Calls throw a CommandError with the gateway's message if it refuses. */
+/** A client of a gateway for commands. Calls throw a NoGatewayError, or a RefusedError with the gateway's message. */
 export type GatewayClient = {
   readonly url: string;
   readonly get: (path: string) => Promise<unknown>;
-  readonly remove: (path: string) => Promise<unknown>;
+  readonly remove: (path: string, body?: object) => Promise<unknown>;
   readonly post: (path: string, body: object) => Promise<unknown>;
   readonly upload: (path: string, form: FormData) => Promise<unknown>;
   /** An answer's bytes, as they come. */
   readonly download: (path: string) => Promise<ReadableStream<Uint8Array>>;
   /** The URL of a path, and the headers that calls to it need. */
   readonly destination: (path: string) => { readonly url: string; readonly headers: Readonly<Record<string, string>> };
-  /** The data of a streamed answer's events. */
-  readonly stream: (path: string, body: object) => AsyncIterable<unknown>;
+  /** The data of a streamed answer's events. `signal` aborts only this call. */
+  readonly stream: (path: string, body: object, signal?: AbortSignal) => AsyncIterable<unknown>;
+  /** The data of the events at a path that is read. */
+  readonly follow: (path: string) => AsyncIterable<unknown>;
 };
 
-/**
- * @param url with or without `/v1`, which the official clients want
- * @param keyVariables the variables in `env` that may hold the key
- */
+/** What a command shows to a gateway. */
+export type Credentials = {
+  /** The variables in `env` that may hold the key; those of clients if absent. */
+  readonly keyVariables?: KeyVariables;
+  /** The key itself, if a flag names it. */
+  readonly key?: string | undefined;
+};
+
+/** @param url with or without `/v1`, which the official clients want */
 export function createGatewayClient(
   url: string,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-  keyVariables: KeyVariables = CLIENT_KEYS,
+  { keyVariables = CLIENT_KEYS, key: given }: Credentials = {},
 ): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
   // An empty variable counts as not set.
-  const keyVariable = keyVariables.find((name) => env[name]);
-  const key = keyVariable && env[keyVariable];
+  const keyVariable = given ? KEY_FLAG : keyVariables.find((name) => env[name]);
+  const key = given || (keyVariable && env[keyVariable]);
   const ownHeaders = {
     // A trial must generate its answer, and not store it.
     "cache-control": "no-store",
@@ -51,10 +58,11 @@ export function createGatewayClient(
     headers: Readonly<Record<string, string>> = jsonHeaders,
   ): Promise<Response> {
     let response: Response;
+    const ending = init.signal ? AbortSignal.any([signal, init.signal]) : signal;
     try {
-      response = await fetch(`${base}${path}`, { ...init, headers, signal });
+      response = await fetch(`${base}${path}`, { ...init, headers, signal: ending });
     } catch (error) {
-      if (!isTimeout(signal.reason)) signal.throwIfAborted();
+      if (!isTimeout(ending.reason)) ending.throwIfAborted();
       throw new NoGatewayError(
         `No gateway responds at ${base}. Start one with \`${shellCommand("serve")}\`, or set --url.`,
         {
@@ -62,31 +70,37 @@ export function createGatewayClient(
         },
       );
     }
-    if (!response.ok) throw new CommandError(await readRefusal(response, keyVariables, keyVariable));
+    if (!response.ok) throw new RefusedError(response.status, await readRefusal(response, keyVariables, keyVariable));
     return response;
+  }
+
+  async function* readEvents(path: string, init: RequestInit): AsyncIterable<unknown> {
+    const { body: bytes } = await send(path, init);
+    if (bytes === null) return;
+    try {
+      for await (const line of createInterface(Readable.from(bytes.pipeThrough(new TextDecoderStream())))) {
+        if (line.startsWith("data: ") && line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length));
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      init.signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   return {
     url: base,
     get: async (path) => (await send(path, {})).json(),
-    remove: async (path) => (await send(path, { method: "DELETE" })).json(),
+    remove: async (path, body) =>
+      (await send(path, { method: "DELETE", ...(body && { body: JSON.stringify(body) }) })).json(),
     post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
     // The form's own boundary is in its content type.
     upload: async (path, form) => (await send(path, { method: "POST", body: form }, ownHeaders)).json(),
     destination: (path) => ({ url: `${base}${path}`, headers: key ? { authorization: `Bearer ${key}` } : {} }),
     download: async (path) => (await send(path, {})).body ?? new Blob([]).stream(),
-    async *stream(path, body) {
-      const { body: bytes } = await send(path, { method: "POST", body: JSON.stringify(body) });
-      if (bytes === null) return;
-      try {
-        for await (const line of createInterface(Readable.from(bytes.pipeThrough(new TextDecoderStream())))) {
-          if (line.startsWith("data: ") && line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length));
-        }
-      } catch (error) {
-        signal.throwIfAborted();
-        throw error;
-      }
-    },
+    stream: (path, body, signal) =>
+      readEvents(path, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) }),
+    follow: (path) => readEvents(path, {}),
   };
 }
 
@@ -98,7 +112,7 @@ function isTimeout(reason: unknown): boolean {
 async function readRefusal(response: Response, variables: KeyVariables, used: string | undefined): Promise<string> {
   const text = await response.text();
   const { status, url } = response;
-  const names = variables.join(" or ");
+  const names = used === KEY_FLAG ? KEY_FLAG : variables.join(" or ");
   // The gateway's own words call a key incorrect that was not given, for the sake of official clients.
   if (status === 401 && used === undefined)
     return `The gateway at ${new URL(url).origin} needs a key. Set ${names} to one.`;

@@ -8,6 +8,7 @@ import { readEntry } from "./logs/entry.ts";
 import { readFilter } from "./logs/filter.ts";
 import { followLines, splitLines } from "./logs/lines.ts";
 import { showEntry } from "./logs/show.ts";
+import { paintFor } from "./style.ts";
 
 /**
  * `sluice logs`: shows the lines of a log, from a file or piped in, for people, and those that the flags choose. Throws a `CommandError` for flags and
@@ -19,13 +20,13 @@ export async function logs(
   context: CliContext,
   now: () => number = Date.now,
 ): Promise<number> {
-  const { stdout, env } = context;
+  const { stdout } = context;
   const isWanted = readFilter(flags, now());
-  const isColoured = stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+  const paint = paintFor(stdout, context);
   for await (const text of await openLines(file, flags, context)) {
     const entry = readEntry(text);
     if (!isWanted(entry)) continue;
-    const line = flags.json === true ? text : showEntry(entry, isColoured);
+    const line = flags.json === true ? text : showEntry(entry, paint);
     // A pager that was left, such as `head`, wants no more.
     if (stdout.writable === false) break;
     if (!stdout.write(`${line}\n`)) await new Promise((go) => stdout.once("drain", go).once("close", go));

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../config/environment.ts";
-import { type Flags, loadConfig } from "../config/load.ts";
+import type { Flags } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { createGatewayClient, urlOf } from "./gateway-client.ts";
+import { reachRunning } from "./reach-gateway.ts";
 import { formatTable } from "./table.ts";
 
 /** A rollback answers before the former file is loaded. */
@@ -46,9 +45,8 @@ export async function changeVersion(
   return print([told], flags, context);
 }
 
-function reach(flags: Flags, { env, cwd }: CliContext) {
-  const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
-  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+function reach(flags: Flags, context: CliContext) {
+  return reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
 }
 
 /** Such as `2026-11-22 08:30:00Z`: versions of a day are told apart. */

@@ -9,6 +9,10 @@ import { formatBytes } from "./units.ts";
 export async function models(flags: Flags, context: CliContext): Promise<number> {
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const listed = await listModels(await loadCatalogue(), resolve(context.cwd, config.modelsDir));
+  if (flags.json === true) {
+    context.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
+    return EXIT.done;
+  }
   const rows = listed.map((model) => [
     model.name,
     formatSize(model),

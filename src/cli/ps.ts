@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../config/environment.ts";
-import { type Flags, loadConfig } from "../config/load.ts";
+import type { Flags } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { createGatewayClient, urlOf } from "./gateway-client.ts";
+import { reachRunning } from "./reach-gateway.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatDuration } from "./units.ts";
 
@@ -51,10 +50,9 @@ type Row = {
  * `sluice ps`: prints the models of a running gateway that are on its machine, with their state and memory. Throws a ConfigError, or a
  * CommandError if there is no gateway.
  */
-export async function ps(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
-  const { config } = loadConfig({ flags, env, cwd });
-  const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+export async function ps(flags: Flags, context: CliContext): Promise<number> {
+  const { stdout } = context;
+  const client = reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
   const { data } = listSchema.parse(await client.get("/v1/models"));
   const { models } = runningSchema.parse(await client.get("/api/ps"));
   const nowMs = Date.now();

@@ -17,6 +17,7 @@ export async function pull(names: readonly string[], flags: Flags, context: CliC
     env: context.env,
     exitNow: ({ exitCode }) => context.process.exit(exitCode),
   });
+  const pulled: object[] = [];
   let failures = 0;
   try {
     for (const reference of references) {
@@ -28,7 +29,8 @@ export async function pull(names: readonly string[], flags: Flags, context: CliC
           stderr: context.stderr,
           signal: interrupts.signal,
         });
-        context.stdout.write(`${id}: ${path} (${formatBytes(sizeBytes)})\n`);
+        pulled.push({ id, path, sizeBytes });
+        if (flags.json !== true) context.stdout.write(`${id}: ${path} (${formatBytes(sizeBytes)})\n`);
       } catch (error) {
         if (interrupts.signal.aborted) throw error;
         failures++;
@@ -38,5 +40,6 @@ export async function pull(names: readonly string[], flags: Flags, context: CliC
   } finally {
     interrupts.dispose();
   }
+  if (flags.json === true) context.stdout.write(`${JSON.stringify(pulled, null, 2)}\n`);
   return failures === 0 ? EXIT.done : EXIT.failed;
 }

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { CLIENT_KEYS, type KeyVariables } from "../config/environment.ts";
+import { type KeyVariables, OPERATOR_KEYS, URL_VARIABLE } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import type { RunningGateway } from "../gateway/start.ts";
 import { createLogger } from "../telemetry/log.ts";
 import type { CliContext } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { fetchModels, fetchServed, resolveModels } from "./fetch-models.ts";
-import { createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
+import { type Credentials, createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
 import { startGateway } from "./start-gateway.ts";
 
 /** How long a gateway on this machine may take to respond. */
@@ -45,17 +45,17 @@ export type Reached = {
 };
 
 /**
- * Returns the gateway for a command: the one at `--url`; otherwise a running one at the configured address that serves the `--model`; otherwise
- * one started only for this command, on a free loopback port, which logs only errors.
+ * Returns the gateway for a command that can do without a running one: the one that the flags or SLUICE_URL name; otherwise a running one at the
+ * configured address that serves the `--model`; otherwise one started only for this command, on a free loopback port, which logs only errors.
  */
 export async function reachGateway(
   flags: Flags,
   context: CliContext,
   signal: AbortSignal,
-  { stateFile = ":memory:", keyVariables = CLIENT_KEYS, parts = realParts }: ReachOptions = {},
+  { stateFile = ":memory:", keyVariables, parts = realParts }: ReachOptions = {},
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
-  const { config } = loadConfig({ flags, env, cwd });
+  const { config } = loadConfig({ flags: withoutKey(flags), env, cwd });
   const models =
     flags.model === undefined ? [] : (await resolveModels(config.model, cwd)).map((reference) => reference.id);
   const found = await findRunning(flags, config, models, { env, keyVariables, signal });
@@ -83,16 +83,60 @@ export async function reachGateway(
   };
 }
 
+/**
+ * Returns a running gateway: the one that the flags or SLUICE_URL name, otherwise the one at the configured address. Whether it is there shows at
+ * the first call, which throws a NoGatewayError. Throws a ConfigError.
+ *
+ * @param keyVariables the variables that may hold the key; those of operators by default
+ */
+export function reachRunning(
+  flags: Flags,
+  { env, cwd }: Pick<CliContext, "env" | "cwd">,
+  signal: AbortSignal,
+  keyVariables: KeyVariables = OPERATOR_KEYS,
+): GatewayClient {
+  const { host, port, config: file } = flags;
+  // Its other flags are no settings, even if they are named like some.
+  const url = namedUrl(flags, env) ?? urlOf(loadConfig({ flags: { host, port, config: file }, env, cwd }).config);
+  return createGatewayClient(url, env, signal, credentialsOf(flags, keyVariables));
+}
+
+/** The URL that was given, by `--url` or by SLUICE_URL, which `--host` and `--port` override. Throws a UsageError. */
+function namedUrl(flags: Flags, env: NodeJS.ProcessEnv): string | undefined {
+  const isFlag = typeof flags.url === "string";
+  const hasAddress = flags.host !== undefined || flags.port !== undefined;
+  const url = isFlag ? String(flags.url) : hasAddress ? undefined : env[URL_VARIABLE] || undefined;
+  if (url === undefined || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) return url;
+  throw new UsageError(
+    `${isFlag ? "--url" : URL_VARIABLE}: ${JSON.stringify(url)} is no URL of a gateway. Give one such as http://127.0.0.1:8080.`,
+  );
+}
+
+function credentialsOf({ apiKey: key }: Flags, keyVariables: KeyVariables | undefined): Credentials {
+  return { ...(keyVariables && { keyVariables }), ...(typeof key === "string" && { key }) };
+}
+
+/** To a command, its key is that of another gateway, and no setting. */
+function withoutKey({ apiKey: _, ...flags }: Flags): Flags {
+  return flags;
+}
+
 async function findRunning(
   flags: Flags,
   config: Config,
   models: readonly string[],
-  { env, keyVariables, signal }: Pick<CliContext, "env"> & { keyVariables: KeyVariables; signal: AbortSignal },
+  {
+    env,
+    keyVariables,
+    signal,
+  }: Pick<CliContext, "env"> & { keyVariables: KeyVariables | undefined; signal: AbortSignal },
 ): Promise<GatewayClient | undefined> {
-  if (typeof flags.url === "string") return createGatewayClient(flags.url, env, signal, keyVariables);
+  const credentials = credentialsOf(flags, keyVariables);
+  const named = namedUrl(flags, env);
+  if (named !== undefined) return createGatewayClient(named, env, signal, credentials);
   const url = urlOf(config);
   if (!(await isListening(url, signal))) return undefined;
-  const client = createGatewayClient(url, env, signal, keyVariables);
+  const client = createGatewayClient(url, env, signal, credentials);
   const served = modelList.safeParse(await client.get("/v1/models"));
   if (!served.success) {
     throw new CommandError(

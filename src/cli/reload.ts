@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../config/environment.ts";
-import { type Flags, loadConfig } from "../config/load.ts";
+import type { Flags } from "../config/load.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
-import { createGatewayClient, NoGatewayError, urlOf } from "./gateway-client.ts";
+import { type CommandError, NoGatewayError } from "./errors.ts";
+import { reachRunning } from "./reach-gateway.ts";
 
 /** Upstreams that are new are asked for their models first. */
 const TIMEOUT_MS = 60_000;
@@ -24,9 +23,9 @@ const reportSchema = z.object({
 type Report = z.infer<typeof reportSchema>;
 
 /** `sluice reload`: has a running gateway read its settings again, and prints what has changed. Throws a CommandError if it refuses them. */
-export async function reload(flags: Flags, { env, cwd, stdout }: CliContext): Promise<number> {
-  const url = typeof flags.url === "string" ? flags.url : urlOf(loadConfig({ flags, env, cwd }).config);
-  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+export async function reload(flags: Flags, context: CliContext): Promise<number> {
+  const { stdout } = context;
+  const client = reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
   const report = reportSchema.parse(
     await client.post("/admin/reload", {}).catch((error: unknown) => {
       throw error instanceof NoGatewayError && typeof flags.url !== "string" ? explainAddress(error) : error;
@@ -38,7 +37,7 @@ export async function reload(flags: Flags, { env, cwd, stdout }: CliContext): Pr
 
 /** The settings may have another address than the gateway that was started with them. */
 function explainAddress(error: NoGatewayError): CommandError {
-  return new CommandError(
+  return new NoGatewayError(
     `${error.message} If \`host\` or \`port\` was changed after the gateway's start, it still listens at the old address: name that with --url or --port.`,
     { cause: error },
   );

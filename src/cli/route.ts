@@ -7,7 +7,7 @@ import { parseAliases } from "../routing/aliases.ts";
 import { chooseTargets, type Decision, NEEDS, type Need, type Route, type TargetState } from "../routing/policy.ts";
 import { joinRoutes } from "../routing/routes.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import { type CommandError, UsageError } from "./errors.ts";
 import { nameServed } from "./fetch-models.ts";
 import { formatTable } from "./table.ts";
 
@@ -35,14 +35,14 @@ export async function route(flags: Flags, context: CliContext, now: () => number
   const models = [...(await nameServed(config, context.cwd)), ...upstreamModels(config.upstreams).named];
   const routes = joinRoutes(config.routes, models);
   if (typeof flags.explain !== "string") {
-    context.stdout.write(listRoutes(routes));
+    context.stdout.write(flags.json === true ? `${JSON.stringify(routes, null, 2)}\n` : listRoutes(routes));
     return EXIT.done;
   }
   const named = flags.explain.toLowerCase();
   const found = routes.find(({ name }) => name.toLowerCase() === named);
   if (found === undefined) {
     const known = routes.map(({ name }) => name).join(", ") || "none";
-    throw new CommandError(`--explain: there is no route '${flags.explain}'. Routes: ${known}.`);
+    throw new UsageError(`--explain: there is no route '${flags.explain}'. Routes: ${known}.`);
   }
   const decision = decide(found, flags, now(), await readTargets(found, config, models, flags));
   context.stdout.write(flags.json === true ? `${JSON.stringify(decision, null, 2)}\n` : explain(decision));
@@ -178,5 +178,5 @@ function oneOf<Word extends string>(flag: string, text: string, words: readonly 
 }
 
 function wrong(flag: string, text: string, allowed: string): CommandError {
-  return new CommandError(`${flag}: ${JSON.stringify(text)} is not allowed. Give ${allowed}.`);
+  return new UsageError(`${flag}: ${JSON.stringify(text)} is not allowed. Give ${allowed}.`);
 }

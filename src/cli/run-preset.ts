@@ -4,8 +4,8 @@ import type { Flags } from "../config/load.ts";
 import { parseReference } from "../prompts/reference.ts";
 import { shellCommand } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
-import { type GatewayClient, NoGatewayError } from "./gateway-client.ts";
+import { CommandError, NoGatewayError, UsageError } from "./errors.ts";
+import type { GatewayClient } from "./gateway-client.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
 import { reachGateway } from "./reach-gateway.ts";
 
@@ -48,8 +48,12 @@ export async function runPreset(
       prompt: { id, ...(version !== undefined && { version }), variables },
       ...(models[0] !== undefined && { model: models[0] }),
       ...(input !== undefined && { input }),
-      ...{ stream: true, store: false },
+      ...{ stream: flags.json !== true, store: false },
     };
+    if (flags.json === true) {
+      context.stdout.write(`${JSON.stringify(await client.post("/v1/responses", body), null, 2)}\n`);
+      return EXIT.done;
+    }
     for await (const event of client.stream("/v1/responses", body)) show(event, context);
     context.stdout.write("\n");
     return EXIT.done;
@@ -89,8 +93,7 @@ function readVariables(given: Flags[string]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf("=");
-      if (at < 1)
-        throw new CommandError(`--var ${pair}: write a variable as NAME=VALUE, such as --var language=French.`);
+      if (at < 1) throw new UsageError(`--var ${pair}: write a variable as NAME=VALUE, such as --var language=French.`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
@@ -105,7 +108,7 @@ async function findInput(
   if (!isNeeded) return undefined;
   const piped = stdin === undefined || stdin.isTTY === true ? "" : (await readText(stdin)).trim();
   if (piped !== "") return piped;
-  throw new CommandError(
+  throw new UsageError(
     `This preset needs a text. Add it after the preset's name, or pipe it in: git diff | ${shellCommand("run commit-message")}`,
   );
 }

@@ -1,13 +1,12 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/problems.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { describeError } from "./errors.ts";
+import { CommandError, describeError } from "./errors.ts";
 import { InterruptedError } from "./interrupts.ts";
 import { buildProgram } from "./program.ts";
 
 /**
- * Runs the command line and returns the exit code: 0 done, 1 failed, 2 used wrongly (an unknown flag, a setting's wrong value),
- * 130 or 143 ended by a signal. Never throws: errors are written to `context.stderr`.
+ * Runs the command line and returns the exit code: those of `EXIT`, or 129, 130 or 143 if a signal has ended it. Never throws: errors are written to `context.stderr`.
  *
  * @param words the command line after the program's name
  */
@@ -23,6 +22,7 @@ export async function run(words: readonly string[], context: CliContext): Promis
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
     if (error instanceof InterruptedError) return error.exitCode;
     context.stderr.write(`error: ${describeError(error)}\n`);
+    if (error instanceof CommandError) return error.exitCode;
     return error instanceof ConfigError ? EXIT.wrongUsage : EXIT.failed;
   }
 }

@@ -4,7 +4,7 @@ import { dayOf } from "../keys/usage.ts";
 import { NANOS } from "../keys/windows.ts";
 import type { UsageQuery, UsageRow } from "../store/usage.ts";
 import { type CliContext, EXIT } from "./context.ts";
-import { CommandError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
 import { withKeys } from "./keys/open.ts";
 import { formatTable } from "./table.ts";
 
@@ -71,7 +71,7 @@ function readSince(text: string, nowMs: number): string {
   const durationMs = parseDuration(text);
   const ms = durationMs === undefined ? parseDate(text) : nowMs - durationMs;
   if (ms === undefined) {
-    throw new CommandError(
+    throw new UsageError(
       `--since: ${JSON.stringify(text)} is not allowed. Give a date such as 2026-11-01, or a time before now, such as 7d.`,
     );
   }

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import { describeKeys, OPERATOR_KEYS } from "../config/environment.ts";
+import { OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import type { CliContext } from "./context.ts";
-import { addSettingOptions } from "./options.ts";
+import { addRunningOptions } from "./gateway-options.ts";
+import { addExamples } from "./help.ts";
 
 /** Adds the commands for versions of a running gateway's models to `sluice models`. */
 export function addVersionCommands(models: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -27,11 +28,10 @@ export function addVersionCommands(models: Command, context: CliContext, done: (
       const { changeVersion } = await import("./model-versions.ts");
       done(await changeVersion("rollback", name, flags, context));
     });
+  addExamples(versions, ["sluice models versions", "which file answers for each model"]);
+  addExamples(promote, ["sluice models promote small", "after its canary has done well"]);
+  addExamples(rollback, ["sluice models rollback small", "after it has not"]);
   for (const command of [versions, promote, rollback]) {
-    command
-      .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
-      .option("--json", "print them as JSON")
-      .addHelpText("after", describeKeys(OPERATOR_KEYS));
-    addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
+    addRunningOptions(command.option("--json", "print them as JSON"), OPERATOR_KEYS);
   }
 }

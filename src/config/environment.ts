@@ -12,6 +12,9 @@ const API_KEY_VARIABLE = "SLUICE_API_KEY";
 /** An admin's key, for the commands that talk to a running gateway; not a setting, since the gateway has no use for it. */
 export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
 
+/** The URL of the gateway for the commands that talk to one; not a setting, since a gateway has no use for it. */
+export const URL_VARIABLE = "SLUICE_URL";
+
 /** Which variables may hold the key of a command; the first that is set counts. */
 export type KeyVariables = readonly [first: string, other: string];
 
@@ -23,11 +26,11 @@ export const CLIENT_KEYS: KeyVariables = [API_KEY_VARIABLE, ADMIN_KEY_VARIABLE];
 /** What the help of such a command says of its key. */
 export function describeKeys([first, other]: KeyVariables): string {
   const admin = first === ADMIN_KEY_VARIABLE ? " to a key created with --admin" : "";
-  return `\nIf the gateway has keys, set ${first}${admin}; without it, ${other} is used.\n`;
+  return `If the gateway has keys, set ${first}${admin}; without it, ${other} is used.`;
 }
 
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE, URL_VARIABLE];
 
 /**
  * Kubernetes gives every pod variables about each service in its namespace, so that a service called `sluice` brings
@@ -56,7 +59,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): {
     const setting = byVariable.get(name);
     if (setting === undefined) {
       const guess = didYouMean(name, [...settings.map(({ variable }) => variable), ...otherVariables]);
-      problems.push(`${name}: no setting has this name.${guess} \`${shellCommand("--help")}\` lists them all.`);
+      problems.push(`${name}: no setting has this name.${guess} \`${shellCommand("serve --help")}\` lists them all.`);
     } else if (text.trim() !== "") {
       found.push({ setting, text, value: coerceVariable(text, setting) });
     }

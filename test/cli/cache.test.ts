@@ -92,7 +92,7 @@ describe("sluice cache", () => {
     expect(JSON.parse(one.stdout)).toEqual({ presets: ["rate"] });
     expect(warmed).toEqual([["greet", "rate"], ["rate"]]);
     const none = await sluice({}, "cache", "warm", "--url", server.url, "--preset", "nope");
-    expect(none.exitCode).toBe(1);
+    expect(none.exitCode).toBe(4);
     expect(none.stderr).toContain("Available: preset/greet, preset/rate.");
     expect((await sluice({}, "cache", "stats", "--url", server.url)).stdout).toMatch(/ 2\n$/);
   });
@@ -102,7 +102,7 @@ describe("sluice cache", () => {
     const { url } = server;
     await server[Symbol.asyncDispose]();
     const { exitCode, stderr } = await sluice({ SLUICE_ADMIN_KEY: "sk-secret" }, "cache", "stats", "--url", url);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(stderr).toContain(`No gateway responds at ${url}.`);
     expect(stderr).not.toContain("sk-secret");
   });

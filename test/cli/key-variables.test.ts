@@ -78,14 +78,21 @@ describe("the key of a command that asks a gateway", () => {
 
   it("is asked for where none is set, and called incorrect only where one is", async () => {
     const { exitCode, said } = await sluice({}, "ps");
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(4);
     expect(said).toContain(`The gateway at ${url} needs a key. Set SLUICE_ADMIN_KEY or SLUICE_API_KEY to one.`);
     expect(said).not.toContain("Incorrect");
   });
 
+  it("is that of --api-key, if there is one, whatever the variables hold", async () => {
+    const wrong = { SLUICE_ADMIN_KEY: "sk-sluice-0123456789abcdef" };
+    expect(await sluice(wrong, "ps", "--api-key", admin)).toMatchObject({ exitCode: 0 });
+    const { exitCode, said } = await sluice({ SLUICE_ADMIN_KEY: admin }, "ps", "--api-key", "short");
+    expect([exitCode, said]).toEqual([4, expect.stringContaining("Set --api-key to another key.")]);
+  });
+
   it("must be an admin's for a reload, which says where to put it", async () => {
     const { exitCode, said } = await sluice({ SLUICE_API_KEY: PLAIN }, "reload");
-    expect([exitCode, said]).toEqual([1, expect.stringMatching(/needs an admin key.*Set SLUICE_ADMIN_KEY to it\./s)]);
+    expect([exitCode, said]).toEqual([4, expect.stringMatching(/needs an admin key.*Set SLUICE_ADMIN_KEY to it\./s)]);
   });
 
   it.each([

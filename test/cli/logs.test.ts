@@ -8,6 +8,7 @@ import { readEntry } from "../../src/cli/logs/entry.ts";
 import { followLines, splitLines } from "../../src/cli/logs/lines.ts";
 import { showEntry } from "../../src/cli/logs/show.ts";
 import { logs } from "../../src/cli/logs.ts";
+import type { Paint } from "../../src/cli/style.ts";
 import { fakeContext } from "./fake-context.ts";
 
 const REQUEST = {
@@ -16,6 +17,8 @@ const REQUEST = {
   ...{ model: "small", tokens: { prompt: 12, cached: 4, completion: 34 }, queueMs: 120, cache: "miss" },
 };
 const REFUSED = { ...REQUEST, requestId: "req_2", status: 429, ms: 3, error: "rate_limit_exceeded", model: "large" };
+/** Without colours. */
+const plain: Paint = (_, words) => words;
 const WARNING = { level: "warn", time: "2026-11-29T10:05:00.000Z", msg: "The disk is nearly full.", freeBytes: 7 };
 const LOG = [JSON.stringify(REQUEST), JSON.stringify(REFUSED), JSON.stringify(WARNING), "(node:1) Warning: old"];
 
@@ -132,7 +135,7 @@ describe("lines", () => {
 
   it("are shown however deeply they are nested, and with what turns the direction of writing made visible", () => {
     const deep = `{"time":"2026-11-29T10:00:00Z","msg":"\u202eolleh","rest":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
-    expect(showEntry(readEntry(deep), false)).toContain("\\u202eolleh");
+    expect(showEntry(readEntry(deep), plain)).toContain("\\u202eolleh");
   });
 
   it("show nothing that moves a terminal's cursor, whatever they hold", () => {
@@ -140,8 +143,8 @@ describe("lines", () => {
     fc.assert(
       fc.property(word, word, fc.boolean(), (path, text, isRequest) => {
         const line = isRequest ? { ...REQUEST, path, error: text, extra: { text } } : { ...WARNING, msg: text, path };
-        expect(showEntry(readEntry(JSON.stringify(line)), false)).not.toMatch(/\p{Cc}/u);
-        expect(showEntry(readEntry(text), false)).not.toMatch(/\p{Cc}/u);
+        expect(showEntry(readEntry(JSON.stringify(line)), plain)).not.toMatch(/\p{Cc}/u);
+        expect(showEntry(readEntry(text), plain)).not.toMatch(/\p{Cc}/u);
       }),
     );
   });

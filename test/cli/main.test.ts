@@ -40,7 +40,7 @@ describe("node src/main.ts", () => {
   });
 
   it("shows in its help how a value is written and how a switch is turned off", async () => {
-    const { stdout } = await sluice(["--help"]);
+    const { stdout } = await sluice(["serve", "--help"]);
     for (const term of ["--aliases <name=model>", "--max-tokens <n|model=n>", "--[no-]list-presets ", "--insecure "]) {
       expect(stdout).toContain(`  ${term}`);
     }

@@ -65,20 +65,20 @@ describe("sluice run", () => {
   });
 
   it.each([
-    [["run", "echo"], "This preset needs a text."],
-    [["run", "nope", "x"], "Available: preset/echo, preset/haiku."],
-    [["run", "echo", "x", "--var", "tune=x"], "Unknown variables: 'tune'."],
-    [["run", "echo", "x", "--var", "tone"], "--var tone: write a variable as NAME=VALUE"],
-  ])("%j exits with 1 and the reason", async (words, message) => {
+    [["run", "echo"], 2, "This preset needs a text."],
+    [["run", "nope", "x"], 4, "Available: preset/echo, preset/haiku."],
+    [["run", "echo", "x", "--var", "tune=x"], 4, "Unknown variables: 'tune'."],
+    [["run", "echo", "x", "--var", "tone"], 2, "--var tone: write a variable as NAME=VALUE"],
+  ])("%j exits with %d and the reason", async (words, code, message) => {
     const { exitCode, stdout, stderr } = await command(words);
     expect(stderr).toContain(message);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: "" });
   });
 
-  it("exits with 1 when no gateway is at the URL", async () => {
+  it("exits with 3 when no gateway is at the URL", async () => {
     const context = fakeContext();
     const exitCode = await run(["run", "echo", "x", "--url", "http://127.0.0.1:9"], context);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(context.stderr.text()).toContain("No gateway responds at http://127.0.0.1:9.");
   });
 
@@ -126,12 +126,12 @@ describe("sluice eval", () => {
   });
 
   it.each([
-    [["eval", "nope", "--prompts-dir", "."], "nope.eval.yaml is not there. There are: echo."],
-    [["eval", "--min-accuracy", "80"], "--min-accuracy: 80 is not allowed."],
-  ])("%j exits with 1 and the reason", async (words, message) => {
+    [["eval", "nope", "--prompts-dir", "."], 1, "nope.eval.yaml is not there. There are: echo."],
+    [["eval", "--min-accuracy", "80"], 2, "--min-accuracy: 80 is not allowed."],
+  ])("%j exits with %d and the reason", async (words, code, message) => {
     const { exitCode, stderr } = await command(words);
     expect(stderr).toContain(message);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(code);
   });
 
   it("starts a gateway for the models that none serves, and stops it", async () => {

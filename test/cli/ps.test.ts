@@ -54,6 +54,6 @@ describe("sluice ps", () => {
 
   it("says that there is no gateway", async () => {
     const { exitCode, stderr } = await sluice("ps", "--url", "http://127.0.0.1:9");
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("No gateway responds at http://127.0.0.1:9")]);
+    expect([exitCode, stderr]).toEqual([3, expect.stringContaining("No gateway responds at http://127.0.0.1:9")]);
   });
 });

@@ -10,8 +10,18 @@ async function runWith(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
 }
 
 describe("--help", () => {
-  it("shows every setting with its flag, variable and default, the commands, and examples", async () => {
+  it("begins with the commands, a line each, and shows no setting", async () => {
     const { exitCode, stdout, stderr } = await runWith(["--help"]);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    for (const command of ["serve", "pull", "models", "config", "doctor"])
+      expect(stdout).toMatch(new RegExp(`^  ${command} .*\\S$`, "m"));
+    expect(stdout.indexOf("Models:")).toBeLessThan(stdout.indexOf("Options:"));
+    expect(stdout).not.toContain("--port <");
+    expect(stdout).toContain("npm run sluice -- serve --model gemma-3-270m --port 9000");
+  });
+
+  it("of serve shows every setting once, with its flag, variable and default, and how to turn it off", async () => {
+    const { exitCode, stdout, stderr } = await runWith(["serve", "--help"]);
     expect(exitCode).toBe(0);
     expect(stderr).toBe("");
     const oneLine = stdout.replaceAll(/\s+/g, " ");
@@ -19,14 +29,14 @@ describe("--help", () => {
       const shown = defaultValue === true ? flag.replace("--", "--[no-]") : flag;
       expect(oneLine).toContain(isBoolean ? `${shown} ` : `${shown} <`);
       expect(oneLine).toContain(`${description} (env ${variable}, default `);
+      expect(oneLine.split(`(env ${variable}, `)).toHaveLength(2);
+      if (defaultValue === true) expect(oneLine).toContain(`; turn it off with ${flag.replace("--", "--no-")})`);
     }
     expect(oneLine).toContain("--port <number> port to listen on; 0 picks a free one (env SLUICE_PORT, default 8080)");
     expect(oneLine).toContain("--config <file>");
     for (const value of ["--on-demand <model|downloaded>", "--memory <auto|size>", "--keep-loaded <auto|always|time>"])
       expect(oneLine).toContain(value);
-    for (const command of ["serve", "pull", "models", "config", "doctor"])
-      expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
-    expect(stdout).toContain("npm run sluice -- --port 9000 --slots 8");
+    expect(stdout).toContain("npm run sluice -- serve --port 9000 --slots 8");
   });
 
   it("of a command shows its arguments and options", async () => {
@@ -55,7 +65,7 @@ describe("wrong usage exits with 2 and suggests the right one", () => {
     [["pul", "x"], "error: unknown command 'pul'. Did you mean pull?"],
     [
       ["xyzzy"],
-      "error: unknown command 'xyzzy'. Commands: serve, pull, models, ps, keys, batch, pipe, feed, cache, shadow, what-if, reload, usage, logs, config, route, doctor, run, eval.",
+      "error: unknown command 'xyzzy'.\n`npm run sluice -- --help` lists the commands, and `npm run sluice -- serve --help` the settings.",
     ],
     [
       ["--port", "1", "config"],
@@ -117,6 +127,15 @@ describe("config", () => {
     expect(stdout).toContain("SETTING");
     expect(stderr).toContain("Sluice can't start with these settings: ");
     expect(stderr).toContain(message);
+  });
+
+  it("says with --check only whether a gateway can start, and exits so", async () => {
+    expect(await runWith(["config", "--check"])).toEqual({ exitCode: 0, stdout: "The settings: valid\n", stderr: "" });
+    const wrong = await runWith(["config", "--check", "--json", "--model", "nosuch"]);
+    expect([wrong.exitCode, JSON.parse(wrong.stdout)]).toEqual([
+      1,
+      { problems: [expect.stringContaining('There is no model "nosuch".')] },
+    ]);
   });
 
   it("prints the same as JSON, with values as they are", async () => {

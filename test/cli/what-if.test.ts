@@ -67,16 +67,16 @@ describe("sluice what-if", () => {
     [["--spill-prompt-price", "1"], "--spill-prompt-price has no effect without --spill-after."],
   ])("refuses %j before it asks", async (words, message) => {
     const { exitCode, stderr } = await sluice(...words, "--url", "http://127.0.0.1:9");
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(message)]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
   it("passes on why the gateway has no answer, and says that there is no gateway", async () => {
     await using server = await setUp(9);
     expect(await sluice("--url", server.url)).toMatchObject({
-      ...{ exitCode: 1, stdout: "" },
+      ...{ exitCode: 4, stdout: "" },
       stderr: expect.stringContaining("at least 10 are needed"),
     });
     const { exitCode, stderr } = await sluice("--url", "http://127.0.0.1:9");
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("No gateway responds at http://127.0.0.1:9")]);
+    expect([exitCode, stderr]).toEqual([3, expect.stringContaining("No gateway responds at http://127.0.0.1:9")]);
   });
 });

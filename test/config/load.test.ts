@@ -304,7 +304,7 @@ describe("a wrong value", () => {
 describe("an unknown name", () => {
   it("stops the start with the variable, and the one that was probably meant", () => {
     expect(problemsOf({ env: { SLUICE_PROT: "1" } })).toEqual([
-      "SLUICE_PROT: no setting has this name. Did you mean SLUICE_PORT? `npm run sluice -- --help` lists them all.",
+      "SLUICE_PROT: no setting has this name. Did you mean SLUICE_PORT? `npm run sluice -- serve --help` lists them all.",
     ]);
     expect(problemsOf({ env: { SLUICE_CONFGI: "x.yaml" } })[0]).toContain("Did you mean SLUICE_CONFIG?");
   });

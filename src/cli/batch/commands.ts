@@ -1,18 +1,16 @@
 import type { Command } from "commander";
-import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
+import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
-import { addSettingOptions } from "../options.ts";
-import { GATEWAY_SETTINGS, URL_OPTION } from "../preset-commands.ts";
+import { addGatewayOptions, addRunningOptions } from "../gateway-options.ts";
+import { addExamples } from "../help.ts";
 
 const RUN_NOTES = `
 The input has a request on each line, as for OpenAI's batches. With --preset it has the variables of a preset on each line: JSON objects,
 or CSV with a heading. Run the same command again to go on with a batch that was interrupted.
 `;
 
-const MANAGE_NOTES = `
-These commands call a running gateway, at --url or at --host and --port. They see the batches of their key.
-${describeKeys(CLIENT_KEYS).trimStart()}`;
+const MANAGE_NOTES = "\nThese commands see the batches of their key.";
 
 /** Adds `sluice batch`, with commands that run files of requests and look after batches. */
 export function addBatchCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -26,13 +24,17 @@ export function addBatchCommand(program: Command, context: CliContext, done: (ex
     .option("--limit <number>", "only so many requests")
     .option("--shuffle [seed]", "take the requests in random order, the same for the same seed")
     .option("--window <time>", "time in which it shall end, such as 24h", "24h")
-    .option(...URL_OPTION)
-    .addHelpText("after", `${RUN_NOTES}${describeKeys(CLIENT_KEYS)}`)
+    .addHelpText("after", RUN_NOTES)
     .action(async (input: string, flags: Flags) => {
       const { runBatch } = await import("./run.ts");
       done(await runBatch(input, flags, context));
     });
-  addSettingOptions(run, [...GATEWAY_SETTINGS, "slots"], { host: "host of the gateway", port: "port of the gateway" });
+  addGatewayOptions(run, CLIENT_KEYS, ["slots"]);
+  addExamples(
+    run,
+    ["sluice batch run in.jsonl -o out.jsonl", "a file of requests"],
+    ["sluice batch run rows.csv --preset sentiment -o out.jsonl", "a table, each row for a preset"],
+  );
 
   const list = batch
     .command("list")
@@ -61,10 +63,9 @@ export function addBatchCommand(program: Command, context: CliContext, done: (ex
       done(await cancelBatch(id, flags, context));
     });
 
-  for (const command of [list, show, cancel]) {
-    command
-      .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
-      .addHelpText("after", MANAGE_NOTES);
-    addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
-  }
+  addExamples(list, ["sluice batch list", "what runs, and what is done"]);
+  addExamples(show, ["sluice batch show batch_123", "how far it is"]);
+  addExamples(cancel, ["sluice batch cancel batch_123", "what is answered by then is kept"]);
+  for (const command of [list, show, cancel])
+    addRunningOptions(command.addHelpText("after", MANAGE_NOTES), CLIENT_KEYS);
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { type Flags, loadConfig } from "../../config/load.ts";
+import { CLIENT_KEYS } from "../../config/environment.ts";
+import type { Flags } from "../../config/load.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { createGatewayClient, type GatewayClient, urlOf } from "../gateway-client.ts";
+import type { GatewayClient } from "../gateway-client.ts";
+import { reachRunning } from "../reach-gateway.ts";
 import { watchForCommand } from "../run-preset.ts";
 import { formatBatches, formatErrors, formatState } from "./format.ts";
 import { batchSchema, type WireBatch } from "./wire.ts";
@@ -41,12 +43,9 @@ function print(batch: WireBatch, flags: Flags, { stdout }: CliContext): void {
 }
 
 async function ask(flags: Flags, context: CliContext, work: (client: GatewayClient) => Promise<void>): Promise<number> {
-  const { env, cwd } = context;
-  const { config } = loadConfig({ flags, env, cwd });
-  const url = typeof flags.url === "string" ? flags.url : urlOf(config);
   const interrupts = watchForCommand(context);
   try {
-    await work(createGatewayClient(url, env, interrupts.signal));
+    await work(reachRunning(flags, context, interrupts.signal, CLIENT_KEYS));
     return EXIT.done;
   } finally {
     interrupts.dispose();

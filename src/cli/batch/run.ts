@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
 import { InterruptedError } from "../interrupts.ts";
 import { type Reached, reachGateway } from "../reach-gateway.ts";
@@ -75,7 +75,7 @@ function readOptions(flags: Flags): InputOptions {
 function readNumber(flag: string, given: Flags[string]): number {
   const number = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : 0;
   if (number >= 1) return number;
-  throw new CommandError(`${flag}: ${String(given)} is not allowed. Give a whole number from 1 to 999999999.`);
+  throw new UsageError(`${flag}: ${String(given)} is not allowed. Give a whole number from 1 to 999999999.`);
 }
 
 /** Stands for an input and the options that choose from it. */

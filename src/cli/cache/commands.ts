@@ -1,19 +1,15 @@
 import type { Command } from "commander";
-import { describeKeys, OPERATOR_KEYS } from "../../config/environment.ts";
+import { OPERATOR_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
-import { addSettingOptions } from "../options.ts";
-
-const NOTES = `
-These commands call a running gateway, at --url or at --host and --port.
-${describeKeys(OPERATOR_KEYS).trimStart()}`;
+import { addRunningOptions } from "../gateway-options.ts";
+import { addExamples } from "../help.ts";
 
 /** Adds `sluice cache`, with commands for the cache of a running gateway. */
 export function addCacheCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const cache = program
     .command("cache")
-    .description("show or clear a running gateway's response cache, or warm its presets")
-    .addHelpText("after", NOTES);
+    .description("show or clear a running gateway's response cache, or warm its presets");
 
   const stats = cache
     .command("stats")
@@ -46,10 +42,12 @@ export function addCacheCommand(program: Command, context: CliContext, done: (ex
       done(await cacheWarm(flags, context));
     });
 
-  for (const command of [stats, clear, warm]) {
-    command
-      .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
-      .addHelpText("after", describeKeys(OPERATOR_KEYS));
-    addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
-  }
+  addExamples(stats, ["sluice cache stats", "what the cache holds, and how often it answered"]);
+  addExamples(
+    clear,
+    ["sluice cache clear", "after a change that makes all answers wrong"],
+    ["sluice cache clear --preset translate", "only those of one preset"],
+  );
+  addExamples(warm, ["sluice cache warm --preset translate", "before its first request"]);
+  for (const command of [stats, clear, warm]) addRunningOptions(command, OPERATOR_KEYS);
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../../config/environment.ts";
-import { type Flags, loadConfig } from "../../config/load.ts";
+import type { Flags } from "../../config/load.ts";
 import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { createGatewayClient, type GatewayClient, urlOf } from "../gateway-client.ts";
+import type { GatewayClient } from "../gateway-client.ts";
+import { reachRunning } from "../reach-gateway.ts";
 import { formatTable } from "../table.ts";
 import { formatBytes } from "../units.ts";
 
@@ -86,8 +86,6 @@ export async function cacheWarm(flags: Flags, context: CliContext): Promise<numb
   return EXIT.done;
 }
 
-function reach(flags: Flags, { env, cwd }: CliContext): GatewayClient {
-  const { config } = loadConfig({ flags, env, cwd });
-  const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  return createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+function reach(flags: Flags, context: CliContext): GatewayClient {
+  return reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
 }

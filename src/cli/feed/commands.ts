@@ -1,18 +1,14 @@
 import type { Command } from "commander";
-import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
+import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
-import { addSettingOptions } from "../options.ts";
-import { GATEWAY_SETTINGS, URL_OPTION } from "../preset-commands.ts";
+import { addGatewayOptions } from "../gateway-options.ts";
+import { addExamples } from "../help.ts";
 
 const NOTES = `
 Takes items from a broker, has them answered, and writes the results to it: at least once, and each result has its item's id. Start as many
 as you like with the same group; they share the items, and take over what one of them has left. An item that can't be answered goes to the
 dead letters.
-
-  sluice feed --broker redis://127.0.0.1:6379 --from tickets --to priorities --preset task-priority --json
-  sluice feed --broker mqtt://127.0.0.1 --from 'tickets/#' --to priorities --preset task-priority --json
-  sluice feed --broker nats://127.0.0.1 --from 'tickets.>' --to priorities --preset task-priority --json
 
 The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
 `;
@@ -44,11 +40,25 @@ export function addFeedCommand(program: Command, context: CliContext, done: (exi
     .option("--tries <number>", "deliveries after which an item is a dead letter", "5")
     .option("--claim-after <time>", "take over what another consumer has left for so long", "60s")
     .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
-    .option(...URL_OPTION)
-    .addHelpText("after", `${NOTES}${describeKeys(CLIENT_KEYS)}`)
+    .addHelpText("after", NOTES)
     .action(async (flags: Flags) => {
       const { feedItems } = await import("./feed.ts");
       done(await feedItems(flags, context));
     });
-  addSettingOptions(feed, GATEWAY_SETTINGS, { host: "host of the gateway", port: "port of the gateway" });
+  addGatewayOptions(feed, CLIENT_KEYS);
+  addExamples(
+    feed,
+    [
+      "sluice feed --broker redis://127.0.0.1:6379 --from tickets --to priorities --preset task-priority --json",
+      "from a stream of Redis",
+    ],
+    [
+      "sluice feed --broker mqtt://127.0.0.1 --from 'tickets/#' --to priorities --preset task-priority --json",
+      "from topics of MQTT",
+    ],
+    [
+      "sluice feed --broker nats://127.0.0.1 --from 'tickets.>' --to priorities --preset task-priority --json",
+      "from subjects of NATS JetStream",
+    ],
+  );
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { ANSWERING, checkAnswering, duration, readFlags, someName, wholeNumber } from "../pipe/flags.ts";
 import { BROKER_KINDS, type BrokerKind } from "./broker-kinds.ts";
 
@@ -26,29 +26,29 @@ const FLAGS = {
   },
 } as const;
 
-/** Reads the flags of `sluice feed`. Throws a CommandError that names the wrong one. */
+/** Reads the flags of `sluice feed`. Throws a UsageError that names the wrong one. */
 export function readFeedOptions(flags: Flags, env: NodeJS.ProcessEnv) {
   const { dead, ...options } = readFlags(FLAGS, flags);
   checkAnswering(options);
   const { url, kind } = readUrl(flags.broker ?? env[BROKER_URL_VARIABLE]);
   const names = { from: options.from, to: options.to, dead: dead ?? kind.deadOf(options) };
   if (new Set(Object.values(names)).size < 3) {
-    throw new CommandError("--from, --to and --dead must be three names: results would come back as items.");
+    throw new UsageError("--from, --to and --dead must be three names: results would come back as items.");
   }
   const fault = kind.faultIn({ ...names, group: options.group });
-  if (fault !== undefined) throw new CommandError(fault);
+  if (fault !== undefined) throw new UsageError(fault);
   return { ...options, ...names, url, kind, consumer: options.consumer ?? kind.consumer() };
 }
 
 function readUrl(given: unknown): { readonly url: string; readonly kind: BrokerKind } {
   const [{ example: first } = { example: "" }] = BROKER_KINDS;
   if (typeof given !== "string" || given === "") {
-    throw new CommandError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as ${first}.`);
+    throw new UsageError(`Name the broker: set --broker or ${BROKER_URL_VARIABLE}, such as ${first}.`);
   }
   // It may hold a password, so it isn't shown.
   const { protocol = "" } = URL.canParse(given) ? new URL(given) : {};
   const kind = BROKER_KINDS.find(({ protocols }) => protocols.includes(protocol));
   if (kind !== undefined) return { url: given, kind };
   const examples = BROKER_KINDS.map(({ example }) => example);
-  throw new CommandError(`--broker: this is no URL of a broker. Give one such as ${examples.join(" or ")}.`);
+  throw new UsageError(`--broker: this is no URL of a broker. Give one such as ${examples.join(" or ")}.`);
 }

@@ -4,7 +4,7 @@ import { parseDuration } from "../../keys/duration.ts";
 import { type IssuedKey, issueKey, revokeKey, rotateKey } from "../../keys/manage.ts";
 import { UnknownModelError } from "../../models/index.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { resolveModels } from "../fetch-models.ts";
 import { withKeys } from "./open.ts";
 import { readExpiry, readPolicy } from "./policy-flags.ts";
@@ -67,7 +67,7 @@ function readGrace(given: Flags[string]): number {
   if (given === undefined || given === "0") return 0;
   const ms = parseDuration(String(given));
   if (ms === undefined) {
-    throw new CommandError(`--grace: ${JSON.stringify(given)} is not allowed. Give a time such as 30m, 24h or 7d.`);
+    throw new UsageError(`--grace: ${JSON.stringify(given)} is not allowed. Give a time such as 30m, 24h or 7d.`);
   }
   return ms;
 }
@@ -83,6 +83,7 @@ export function revoke(key: string, flags: Flags, context: CliContext): number {
     return { record: revoked, isLast: keys.list().length === 0 };
   });
   const { id, name } = record;
+  if (flags.json === true) context.stdout.write(`${JSON.stringify({ id, name, revoked: true }, null, 2)}\n`);
   context.stderr.write(`The key ${name} (${id}) was revoked: requests with it are now refused.\n`);
   if (isLast && config.keysFile === "" && config.apiKey === "") {
     context.stderr.write(

@@ -1,20 +1,11 @@
 import type { Command } from "commander";
 import type { Flags } from "../../config/load.ts";
-import { shellCommand } from "../../version.ts";
 import type { CliContext } from "../context.ts";
+import { addExamples } from "../help.ts";
 import { addSettingOptions } from "../options.ts";
 import { addPolicyOptions } from "./policy-flags.ts";
 
-const EXAMPLES = `
-Examples:
-  sluice keys create alice                                       a key without limits
-  sluice keys create ci --expires 30d --class batch              a key that expires, for batch work
-  sluice keys create app --requests-per-minute 60 --tokens-per-day 1000000 --models smollm2
-  sluice keys rotate app --grace 24h                             new secret; the old one works for one more day
-  sluice keys revoke ci                                          revoke it at once
-
-A running gateway with the same state file applies every change automatically.
-`.replaceAll("sluice ", shellCommand(""));
+const NOTES = "\nA running gateway with the same state file applies every change automatically.";
 
 export const KEYS_STATE = { stateFile: "SQLite file with the keys and their usage: the gateway's state file" };
 
@@ -23,7 +14,7 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
   const keys = program
     .command("keys")
     .description("create, list, rotate and revoke client keys")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", NOTES);
 
   const create = keys
     .command("create <name>")
@@ -47,6 +38,7 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
   const revoke = keys
     .command("revoke <key>")
     .description("revoke a key at once, by its id or name")
+    .option("--json", "print it as JSON")
     .action(async (key: string, flags: Flags) => {
       const { revoke } = await import("./change.ts");
       done(revoke(key, flags, context));
@@ -62,6 +54,16 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
       done(rotate(key, flags, context));
     });
 
-  for (const command of [create, revoke, rotate]) addSettingOptions(command, ["stateFile"], KEYS_STATE);
-  addSettingOptions(list, ["stateFile", "keysFile"], KEYS_STATE);
+  addExamples(
+    create,
+    ["sluice keys create alice", "a key without limits"],
+    ["sluice keys create ci --expires 30d --class batch", "a key that expires, for batch work"],
+    ["sluice keys create app --requests-per-minute 60 --tokens-per-day 1000000 --models smollm2", "one with limits"],
+  );
+  addExamples(list, ["sluice keys list", "all of them, with their limits"]);
+  addExamples(revoke, ["sluice keys revoke ci", "refuse it from now on"]);
+  addExamples(rotate, ["sluice keys rotate app --grace 24h", "new secret; the old one works for one more day"]);
+  for (const command of [create, revoke, rotate])
+    addSettingOptions(command, ["stateFile"], { descriptions: KEYS_STATE });
+  addSettingOptions(list, ["stateFile", "keysFile"], { descriptions: KEYS_STATE });
 }

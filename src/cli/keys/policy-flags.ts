@@ -6,7 +6,7 @@ import { KEPT_ANSWERS } from "../../generation/cache.ts";
 import { PRIORITIES } from "../../generation/terms.ts";
 import { parseDuration, parseEnd } from "../../keys/duration.ts";
 import { type KeyPolicy, policySchema } from "../../keys/key.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** The numeric flags, and the policy field that each sets. */
 const NUMBERS = [
@@ -58,7 +58,7 @@ export function addPolicyOptions(command: Command): void {
 export function readPolicy(flags: Flags): KeyPolicy {
   const models = Array.isArray(flags.models) ? flags.models.map((name) => name.trim()) : undefined;
   if (models?.some((name) => name === ""))
-    throw new CommandError("--models: an empty name is not allowed. List model ids or aliases.");
+    throw new UsageError("--models: an empty name is not allowed. List model ids or aliases.");
   const written = {
     ...(models !== undefined && { models }),
     ...(flags.class !== undefined && { class: flags.class }),
@@ -77,7 +77,7 @@ export function readPolicy(flags: Flags): KeyPolicy {
   const field = String(issue?.path[0]);
   const { properties } = z.toJSONSchema(policySchema, { io: "input" }) as { properties: Record<string, ValueSchema> };
   const shown = JSON.stringify(Object(written)[field])?.slice(0, 100);
-  throw new CommandError(`${flag}: ${shown} is not allowed. Give ${describeAllowed(properties[field] ?? {})}.`);
+  throw new UsageError(`${flag}: ${shown} is not allowed. Give ${describeAllowed(properties[field] ?? {})}.`);
 }
 
 /** When a key expires, in Unix ms; undefined means never. Throws a CommandError. */
@@ -85,7 +85,7 @@ export function readExpiry(text: string | undefined, nowMs: number): number | un
   if (text === undefined) return undefined;
   const endMs = parseEnd(text, nowMs);
   if (endMs === undefined) {
-    throw new CommandError(
+    throw new UsageError(
       `--expires: ${JSON.stringify(text)} is not allowed. Give a time from now, such as 12h or 30d, or a future date, such as 2027-01-31.`,
     );
   }
@@ -96,7 +96,7 @@ function readNumber(given: Flags[string], field: string, flag: string): readonly
   if (given === undefined) return [];
   const value = typeof given === "string" && /^\d{1,12}$/.test(given) ? Number(given) : 0;
   if (value < 1)
-    throw new CommandError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a whole number of 1 or more.`);
+    throw new UsageError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a whole number of 1 or more.`);
   return [[field, value]];
 }
 
@@ -104,7 +104,7 @@ function readMoney(given: Flags[string], field: string, flag: string): readonly 
   if (given === undefined) return [];
   const value = typeof given === "string" && /^\d{1,7}(\.\d{1,6})?$/.test(given) ? Number(given) : 0;
   if (value === 0 || value > 1_000_000)
-    throw new CommandError(
+    throw new UsageError(
       `${flag}: ${JSON.stringify(given)} is not allowed. Give US dollars, such as 5 or 0.50, up to 1000000.`,
     );
   return [[field, value]];
@@ -113,7 +113,7 @@ function readMoney(given: Flags[string], field: string, flag: string): readonly 
 function readWait(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined || ms > 86_400_000) {
-    throw new CommandError(
+    throw new UsageError(
       `--max-wait: ${JSON.stringify(text)} is not allowed. Give a time such as 500ms, 30s or 5m, a day at most.`,
     );
   }

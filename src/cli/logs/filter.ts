@@ -1,6 +1,6 @@
 import type { Flags } from "../../config/load.ts";
 import { parseDate, parseDuration } from "../../keys/duration.ts";
-import { CommandError } from "../errors.ts";
+import { type CommandError, UsageError } from "../errors.ts";
 import { type Entry, isRequest } from "./entry.ts";
 
 /** The levels of the log, the lowest first. */
@@ -78,5 +78,5 @@ function rankOf(level: string): number {
 }
 
 function wrong(flag: string, value: string, expected: string): CommandError {
-  return new CommandError(`${flag}: ${JSON.stringify(value)} is not allowed. Give ${expected}.`);
+  return new UsageError(`${flag}: ${JSON.stringify(value)} is not allowed. Give ${expected}.`);
 }

@@ -1,4 +1,4 @@
-import { styleText } from "node:util";
+import type { Paint } from "../style.ts";
 import { type Entry, isRequest } from "./entry.ts";
 
 type Said = NonNullable<Entry["said"]>;
@@ -9,12 +9,9 @@ const KNOWN: ReadonlySet<string> = new Set(["level", "time", "msg"]);
 const MAX_REST = 2_000;
 
 /** Shows an entry of the log in one line, with its time on this machine's clock. Lines of other programs stay as they are. */
-export function showEntry(entry: Entry, isColoured: boolean): string {
+export function showEntry(entry: Entry, paint: Paint): string {
   const { said, text } = entry;
   if (said === undefined) return escapeControls(text);
-  const paint: Paint = isColoured
-    ? (style, words) => styleText(style, words, { validateStream: false })
-    : (_, words) => words;
   const clean = cleanWords(said);
   const told = isRequest(entry) ? requestOf(clean) : messageOf(clean);
   return `${paint("dim", clockOf(clean.time ?? ""))}  ${told}`;
@@ -49,8 +46,6 @@ export function showEntry(entry: Entry, isColoured: boolean): string {
     return [paint(colour, level.toUpperCase().padEnd(5)), msg, shown].filter(isSaid).join("  ");
   }
 }
-
-type Paint = (style: "dim" | "red" | "yellow" | "green" | "cyan", words: string) => string;
 
 function isSaid(word: string | undefined): word is string {
   return word !== undefined && word !== "";

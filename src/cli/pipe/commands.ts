@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { CLIENT_KEYS, describeKeys } from "../../config/environment.ts";
+import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
-import { addSettingOptions } from "../options.ts";
-import { GATEWAY_SETTINGS, URL_OPTION } from "../preset-commands.ts";
+import { addGatewayOptions } from "../gateway-options.ts";
+import { addExamples } from "../help.ts";
 
 const NOTES = `
 Each line of the input is an item: a text for the preset, or with --json an object with the preset's variables (\`id\` names it, \`input\`
@@ -15,9 +15,6 @@ What comes faster than it is answered waits, up to --buffer items, and then --ov
   latest        of each --key only the latest waits
   sample        a random choice waits
 What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.
-
-  tail -f app.log | sluice pipe --preset summarise --window-time 10s
-  tail -f tickets.jsonl | sluice pipe --preset task-priority --json --key id --overload latest
 `;
 
 /** Adds `sluice pipe`. */
@@ -40,11 +37,18 @@ export function addPipeCommand(program: Command, context: CliContext, done: (exi
     )
     .option("--buffer <number>", "how many items may wait", "1000")
     .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
-    .option(...URL_OPTION)
-    .addHelpText("after", `${NOTES}${describeKeys(CLIENT_KEYS)}`)
+    .addHelpText("after", NOTES)
     .action(async (flags: Flags) => {
       const { pipeLines } = await import("./pipe.ts");
       done(await pipeLines(flags, context));
     });
-  addSettingOptions(pipe, GATEWAY_SETTINGS, { host: "host of the gateway", port: "port of the gateway" });
+  addGatewayOptions(pipe, CLIENT_KEYS);
+  addExamples(
+    pipe,
+    ["tail -f app.log | sluice pipe --preset summarise --window-time 10s", "a summary of each ten seconds"],
+    [
+      "tail -f tickets.jsonl | sluice pipe --preset task-priority --json --key id --overload latest",
+      "the newest state of each ticket",
+    ],
+  );
 }

@@ -3,7 +3,7 @@ import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { z } from "zod";
 import { linesOf } from "../../items/byte-lines.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, RefusedError } from "../errors.ts";
 
 /** Where items are sent. */
 export type Destination = {
@@ -80,7 +80,7 @@ async function refuse(incoming: IncomingMessage): Promise<never> {
   for await (const piece of incoming.setEncoding("utf8")) text += String(piece).slice(0, 10_000);
   const { statusCode = 0 } = incoming;
   if (AWAY.includes(statusCode)) throw new CutOffError(`status ${statusCode}`);
-  throw new CommandError(messageIn(text) ?? `The gateway answered with status ${statusCode}.`);
+  throw new RefusedError(statusCode, messageIn(text) ?? `The gateway answered with status ${statusCode}.`);
 }
 
 function messageIn(text: string): string | undefined {

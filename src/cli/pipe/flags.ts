@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
 import { OVERLOAD_POLICIES } from "../../items/overload.ts";
 import { parseDuration } from "../../keys/duration.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** A flag of a command, and what its user is told if its value is wrong. */
 export type Flag<Schema extends z.ZodType = z.ZodType> = {
@@ -62,7 +62,7 @@ export function readFlags<const All extends Readonly<Record<string, Flag>>>(all:
     const { success, data } = schema.safeParse(flags[key]);
     if (!success) {
       const given = flags[key] === undefined ? "nothing" : String(flags[key]);
-      throw new CommandError(`${name}: ${given} is not allowed. Give ${expected}.`);
+      throw new UsageError(`${name}: ${given} is not allowed. Give ${expected}.`);
     }
     return [key, data] as const;
   });
@@ -72,7 +72,7 @@ export function readFlags<const All extends Readonly<Record<string, Flag>>>(all:
 /** Throws a CommandError for flags that don't go together. */
 export function checkAnswering({ overload, key }: Pick<AnsweringFlags, "overload" | "key">): void {
   if (overload === "latest" && key === undefined) {
-    throw new CommandError("--overload latest needs --key: the field of which only the latest is kept.");
+    throw new UsageError("--overload latest needs --key: the field of which only the latest is kept.");
   }
 }
 

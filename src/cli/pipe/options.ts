@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { ANSWERING, checkAnswering, duration, readFlags, wholeNumber } from "./flags.ts";
 
 const MAX_COUNT = 100_000;
@@ -24,11 +24,11 @@ export function readPipeOptions(flags: Flags) {
   const options = readFlags(FLAGS, flags);
   checkAnswering(options);
   if (options.json && (options.windowCount !== undefined || options.windowTime !== undefined)) {
-    throw new CommandError("--json can't be used with a window: its lines are one text. Leave one of them out.");
+    throw new UsageError("--json can't be used with a window: its lines are one text. Leave one of them out.");
   }
   const isWindowed = options.windowCount !== undefined || options.windowTime !== undefined;
   if (options.key !== undefined && !options.json && !isWindowed && options.overload !== "latest") {
-    throw new CommandError(
+    throw new UsageError(
       "--key has no effect by itself. Add --json, --window-count, --window-time or --overload latest, or leave --key out.",
     );
   }

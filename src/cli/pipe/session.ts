@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { OverloadBuffer } from "../../items/overload.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, NoGatewayError } from "../errors.ts";
 import { type PipeAnswer, readAnswer } from "./answers.ts";
 import { CutOffError, type Destination, exchangeLines } from "./exchange.ts";
 import { lineOf, type PipeItem } from "./items.ts";
@@ -85,7 +85,7 @@ export async function answerAll(unanswered: Map<number, PipeItem>, options: Sess
     } catch (error) {
       if (!(error instanceof CutOffError)) throw error;
       if (tries >= MAX_TRIES) {
-        throw new CommandError(`The gateway at ${destination.url} stays away (${error.message}).`, { cause: error });
+        throw new NoGatewayError(`The gateway at ${destination.url} stays away (${error.message}).`, { cause: error });
       }
       if (tries === 0)
         say(`the gateway is away (${error.message}): ${unanswered.size} items are sent again when it is back`);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
+import { addExamples } from "../help.ts";
 import { KEYS_STATE } from "../keys/commands.ts";
 import { addSettingOptions } from "../options.ts";
 
@@ -42,7 +43,13 @@ export function addShadowCommand(program: Command, context: CliContext, done: (e
       done(forget(flags, context));
     });
 
-  addSettingOptions(report, ["stateFile", "shadowShare"], KEYS_STATE);
-  addSettingOptions(propose, ["stateFile", "promptsDir"], KEYS_STATE);
-  addSettingOptions(forget, ["stateFile"], KEYS_STATE);
+  addSettingOptions(report, ["stateFile", "shadowShare"], { descriptions: KEYS_STATE });
+  addSettingOptions(propose, ["stateFile", "promptsDir"], { descriptions: KEYS_STATE });
+  addSettingOptions(forget, ["stateFile"], { descriptions: KEYS_STATE });
+  addExamples(report, ["sluice shadow report --since 30d", "of the last month"]);
+  addExamples(propose, [
+    "sluice shadow propose sentiment --agreement 0.95",
+    "write a version that asks upstreams less",
+  ]);
+  addExamples(forget, ["sluice shadow forget", "the texts, but not the counts"]);
 }

@@ -9,7 +9,7 @@ import { readBounded } from "../../prompts/read-folder.ts";
 import { INPUT } from "../../prompts/template.ts";
 import type { ShadowRow } from "../../store/shadow.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import { withKeys } from "../keys/open.ts";
 import { formatShare, wilson } from "../wilson.ts";
 import { readSince } from "./report.ts";
@@ -155,5 +155,5 @@ function readNumber(flag: string, given: Flags[string], fallback: number, most: 
   if (given === undefined) return fallback;
   const value = typeof given === "string" && /^\d{1,3}(\.\d{1,6})?$/.test(given) ? Number(given) : Number.NaN;
   if (value >= 0 && value <= most) return value;
-  throw new CommandError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a number from 0 to ${most}.`);
+  throw new UsageError(`${flag}: ${JSON.stringify(given)} is not allowed. Give a number from 0 to ${most}.`);
 }

@@ -4,7 +4,7 @@ import { NANOS } from "../../keys/windows.ts";
 import type { Omission } from "../../shadow/layer.ts";
 import type { ShadowRow } from "../../store/shadow.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { withKeys } from "../keys/open.ts";
 import { formatTable } from "../table.ts";
 import { formatShare, type Share, wilson } from "../wilson.ts";
@@ -126,7 +126,7 @@ export function readSince(text: string, nowMs: number): number {
   const durationMs = parseDuration(text);
   const ms = durationMs === undefined ? parseDate(text) : nowMs - durationMs;
   if (ms === undefined) {
-    throw new CommandError(
+    throw new UsageError(
       `--since: ${JSON.stringify(text)} is not allowed. Give a date such as 2026-11-01, or a time before now, such as 7d.`,
     );
   }

@@ -1,17 +1,9 @@
 import type { Command } from "commander";
-import { describeKeys, OPERATOR_KEYS } from "../../config/environment.ts";
+import { OPERATOR_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
-import { shellCommand } from "../../version.ts";
 import type { CliContext } from "../context.ts";
-import { addSettingOptions } from "../options.ts";
-
-const EXAMPLES = `
-Examples:
-  sluice what-if --slots 8                   answer eight requests at once
-  sluice what-if --replicas 2 --traffic 3    two engines, and three times the requests
-  sluice what-if --max-wait-ms 5000 --json   refuse what would wait longer than 5 s, and print JSON
-  sluice what-if --spill-after 2s            send what would be late to another server
-`.replaceAll("sluice ", shellCommand(""));
+import { addRunningOptions } from "../gateway-options.ts";
+import { addExamples } from "../help.ts";
 
 /** Adds `sluice what-if`. */
 export function addWhatIfCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -28,13 +20,17 @@ export function addWhatIfCommand(program: Command, context: CliContext, done: (e
     .option("--spill-first-token <time>", "that server's time to the first token (default 1s)")
     .option("--spill-prompt-price <dollars>", "its price of a million tokens of prompts (default 0)")
     .option("--spill-answer-price <dollars>", "its price of a million tokens of answers (default 0)")
-    .option("--url <url>", "URL of the gateway, such as http://127.0.0.1:8080")
     .option("--json", "print the gateway's answer as JSON")
-    .addHelpText("after", EXAMPLES)
-    .addHelpText("after", describeKeys(OPERATOR_KEYS).trimStart())
     .action(async (flags: Flags) => {
       const { whatIf } = await import("./what-if.ts");
       done(await whatIf(flags, context));
     });
-  addSettingOptions(command, ["host", "port"], { host: "host of the gateway", port: "port of the gateway" });
+  addRunningOptions(command, OPERATOR_KEYS);
+  addExamples(
+    command,
+    ["sluice what-if --slots 8", "answer eight requests at once"],
+    ["sluice what-if --replicas 2 --traffic 3", "two engines, and three times the requests"],
+    ["sluice what-if --max-wait-ms 5000 --json", "refuse what would wait longer than 5 s, and print JSON"],
+    ["sluice what-if --spill-after 2s", "send what would be late to another server"],
+  );
 }

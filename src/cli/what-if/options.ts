@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Flags } from "../../config/load.ts";
-import { CommandError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { duration, readFlags, someName, wholeNumber } from "../pipe/flags.ts";
 
 function numberFlag(name: string, most: number) {
@@ -39,7 +39,7 @@ const FLAGS = {
   spillAnswerPrice: priceFlag("--spill-answer-price"),
 } as const;
 
-/** The body of `POST /admin/what-if` for these flags. Throws a CommandError that names the wrong one. */
+/** The body of `POST /admin/what-if` for these flags. Throws a UsageError that names the wrong one. */
 export function readQuestion(flags: Flags): object {
   const read = readFlags(FLAGS, flags);
   const { model, slots, replicas, maxPending, maxWaitMs, traffic } = read;
@@ -48,7 +48,7 @@ export function readQuestion(flags: Flags): object {
     const given = [FLAGS.spillFirstToken, FLAGS.spillPromptPrice, FLAGS.spillAnswerPrice].find(
       (_, at) => [spillFirstToken, spillPromptPrice, spillAnswerPrice][at] !== undefined,
     );
-    if (given !== undefined) throw new CommandError(`${given.name} has no effect without --spill-after. Add it.`);
+    if (given !== undefined) throw new UsageError(`${given.name} has no effect without --spill-after. Add it.`);
   }
   const spill = {
     after_ms: spillAfter,

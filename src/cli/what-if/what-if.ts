@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { OPERATOR_KEYS } from "../../config/environment.ts";
-import { type Flags, loadConfig } from "../../config/load.ts";
+import type { Flags } from "../../config/load.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { createGatewayClient, urlOf } from "../gateway-client.ts";
+import { reachRunning } from "../reach-gateway.ts";
 import { formatTable } from "../table.ts";
 import { readQuestion } from "./options.ts";
 
@@ -33,13 +32,10 @@ type Result = z.infer<typeof resultSchema>;
  * `sluice what-if`: prints how a running gateway would have served its last requests with other settings. Throws a ConfigError, or a
  * CommandError for a wrong flag, or if the gateway refuses or there is none.
  */
-export async function whatIf(flags: Flags, { env, cwd, stdout, stderr }: CliContext): Promise<number> {
+export async function whatIf(flags: Flags, context: CliContext): Promise<number> {
+  const { stdout, stderr } = context;
   const question = readQuestion(flags);
-  const { host, port, config: file } = flags;
-  // The other flags are no settings of this command, only named like them.
-  const { config } = loadConfig({ flags: { host, port, config: file }, env, cwd });
-  const url = typeof flags.url === "string" ? flags.url : urlOf(config);
-  const client = createGatewayClient(url, env, AbortSignal.timeout(TIMEOUT_MS), OPERATOR_KEYS);
+  const client = reachRunning(flags, context, AbortSignal.timeout(TIMEOUT_MS));
   const answered = await client.post("/admin/what-if", question);
   if (flags.json === true) {
     stdout.write(`${JSON.stringify(answered, null, 2)}\n`);
