@@ -1,5 +1,5 @@
 import "./chat.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { ErrorNote } from "../frame/parts.tsx";
 import { Bar, type Panel } from "./parts/bar.tsx";
 import { Composer } from "./parts/composer.tsx";
@@ -86,7 +86,8 @@ function useAddress(chat: Chat): void {
     addEventListener("hashchange", open);
     return () => removeEventListener("hashchange", open);
   }, [chat]);
-  useEffect(() => {
+  // Before the page is painted: a reader who sees the message may load the page again.
+  useLayoutEffect(() => {
     const hash = isBegun ? `#c=${id}` : "";
     if (location.hash === hash) return;
     const to = `${location.pathname}${location.search}${hash}`;

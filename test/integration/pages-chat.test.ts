@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
 import type { Page, Route } from "playwright-core";
 import { describe, expect, inject, it } from "vitest";
 import { browserOfTests, expectAccessible, expectNoSidewaysScroll } from "../fixtures/browser.ts";
 import { HOSTILE_MARKDOWN } from "../fixtures/hostile-markdown.ts";
+import { openLine } from "../fixtures/line.ts";
 import { complete } from "./client.ts";
 
 const CHAT = "**/v1/chat/completions";
@@ -44,48 +43,6 @@ async function limit(page: Page, tokens: number): Promise<void> {
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByLabel("Tokens at most").fill(String(tokens));
   await page.getByRole("button", { name: "Close" }).click();
-}
-
-/** A way to the gateway that can be cut. */
-async function openLine(to: string) {
-  const { port, hostname } = new URL(to);
-  const ends = new Set<Socket>();
-  let isCut = false;
-  const server = createServer((near) => {
-    if (isCut) {
-      near.destroy();
-      return;
-    }
-    const far = connect(Number(port), hostname);
-    for (const [end, other] of [[near, far] as const, [far, near] as const]) {
-      ends.add(end);
-      end.pipe(other);
-      end.on("error", () => other.destroy());
-      end.on("close", () => {
-        ends.delete(end);
-        other.destroy();
-      });
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const cut = () => {
-    isCut = true;
-    for (const end of ends) end.destroy();
-  };
-  return {
-    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
-    cut,
-    mend() {
-      isCut = false;
-    },
-    async [Symbol.asyncDispose]() {
-      cut();
-      server.close();
-      await once(server, "close");
-    },
-  };
 }
 
 /** The answer that the page has stored. */
@@ -187,19 +144,35 @@ describe("the page Chat", () => {
   });
 
   it("loses nothing when it is loaded again in the middle of an answer", async () => {
-    await using seen = await look(url());
+    await using line = await openLine(inject("gatewayUrl"));
+    await using seen = await look(`${line.url}/chat`);
     const { page, faults } = seen;
-    // Long enough to go on while the page is loaded, however fast the machine.
-    await lengthen(page, 480);
+    await lengthen(page, 240);
+    // The page gets some tokens at once, and the rest not before it was loaded again and says so.
+    line.hold("POST /v1/chat/completions", 4_000);
     await send(page, "Tell a long story about a ship.");
-    await grownBeyond(page, 80);
+    await grownBeyond(page, 0);
+    line.hold("GET /v1/streams/", 0);
     await page.reload();
     await stop(page).waitFor();
+    line.release();
     await answered(page);
-    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 480));
-    expect(await page.locator(".facts").textContent()).toContain("480 tokens");
+    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 240));
+    expect(await page.locator(".facts").textContent()).toContain("240 tokens");
     expect(await page.locator(".note").count()).toBe(0);
     expect(faults).toEqual([]);
+  });
+
+  it("keeps a message when it is loaded again before anything of an answer came", async () => {
+    await using line = await openLine(inject("gatewayUrl"));
+    await using seen = await look(`${line.url}/chat`);
+    const { page } = seen;
+    line.hold("POST /v1/chat/completions", 0);
+    await send(page, "A message that is sent in haste.");
+    await page.reload();
+    await page.locator(".list-title", { hasText: "A message that is sent in haste." }).click();
+    await page.locator(".question-text", { hasText: "A message that is sent in haste." }).waitFor();
+    line.release();
   });
 
   it("loses nothing when its connection breaks", async () => {
@@ -207,8 +180,9 @@ describe("the page Chat", () => {
     await using seen = await look(`${line.url}/chat`);
     const { page } = seen;
     await lengthen(page, 160);
+    line.hold("POST /v1/chat/completions", 4_000);
     await send(page, "Tell a long story about a mill.");
-    await grownBeyond(page, 80);
+    await grownBeyond(page, 0);
     line.cut();
     await page.getByText("Taking the answer up again").waitFor();
     line.mend();

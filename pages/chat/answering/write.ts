@@ -24,6 +24,8 @@ export type Writer = {
   readonly look: () => AssistantMessage;
   /** The tokens since the last call. */
   readonly takeTokens: () => readonly Token[];
+  /** Whether it is known where the stream can be taken up. */
+  readonly canBeTakenUp: () => boolean;
   /** Set while the request waits for its turn. */
   readonly waiting: () => Waiting | undefined;
   /** Whether the connection was lost, and another is tried. */
@@ -51,6 +53,7 @@ export async function writeAnswer(message: AssistantMessage, writing: Writing): 
       return { ...answer, state, pickup, problem: problem ?? answer.problem, facts: { ...facts, ...answer.facts } };
     },
     takeTokens: draft.takeTokens,
+    canBeTakenUp: () => pickup !== null,
     waiting: () => waiting,
     isReconnecting: () => isReconnecting,
   };

@@ -122,14 +122,8 @@ async function next(
   over.abort();
 }
 
-async function alone(name: string, work: () => Promise<void>): Promise<boolean> {
+async function alone(name: string, work: () => Promise<void>): Promise<void> {
   // Missing where the page came by plain HTTP from another machine; then two tabs may read one stream, and store the same.
-  if (navigator.locks === undefined) {
-    await work();
-    return true;
-  }
-  return navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (lock !== null) await work();
-    return lock !== null;
-  });
+  if (navigator.locks === undefined) await work();
+  else await navigator.locks.request(name, work);
 }

@@ -23,8 +23,8 @@ export type PenNeeds = {
   readonly onFrame: (callback: () => void) => void;
   readonly now: () => number;
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Runs the work unless another tab does it. Resolves with whether it ran. */
-  readonly alone: (name: string, work: () => Promise<void>) => Promise<boolean>;
+  /** Runs the work while no other tab, and no page before this one, does work of the same name: waits until they are done, or gone. */
+  readonly alone: (name: string, work: () => Promise<void>) => Promise<void>;
   readonly onStorageError: (error: unknown) => void;
 };
 
@@ -77,6 +77,7 @@ export function createPen(needs: PenNeeds): Pen {
     let writer: Writer | undefined;
     let isDrawn = true;
     let savedAtMs = now();
+    let isPickupSaved = answer.pickup !== null;
     let savedTokens = answer.tokenCount;
 
     function draw(): void {
@@ -108,7 +109,10 @@ export function createPen(needs: PenNeeds): Pen {
           isDrawn = false;
           needs.onFrame(draw);
         }
-        if (now() - savedAtMs >= SAVE_EVERY_MS) void save();
+        // From then on a page that is loaded again finds the answer.
+        const isFound = !isPickupSaved && changed.canBeTakenUp();
+        isPickupSaved ||= isFound;
+        if (isFound || now() - savedAtMs >= SAVE_EVERY_MS) void save();
       },
     });
     const whole = writer.look();
@@ -121,8 +125,15 @@ export function createPen(needs: PenNeeds): Pen {
     end();
   }
 
-  function runAlone(answer: AssistantMessage, ask: Send | undefined): void {
-    void needs.alone(`sluice-chat-${answer.id}`, () => run(answer, ask));
+  function runAlone({ id }: AssistantMessage, work: () => Promise<void>): void {
+    void needs.alone(`sluice-chat-${id}`, work);
+  }
+
+  /** Goes on with an answer as it is stored, unless its end is stored by now: another tab may have written it. */
+  async function goOn({ id, conversation }: AssistantMessage): Promise<void> {
+    const stored = await storage.load(conversation).catch(needs.onStorageError);
+    const answer = stored?.find((each) => each.id === id);
+    if (answer?.role === "assistant" && answer.state === "writing") await run(answer, undefined);
   }
 
   async function stop(id: string): Promise<void> {
@@ -139,10 +150,11 @@ export function createPen(needs: PenNeeds): Pen {
     writing: computed(() => [...active.value].map(([id, { conversation }]) => ({ id, conversation }))),
     news,
     write(answer, { path, isAgain }) {
-      runAlone(answer, needs.ask(buildBody(answer.model, path, answer.settings), isAgain));
+      const ask = needs.ask(buildBody(answer.model, path, answer.settings), isAgain);
+      runAlone(answer, () => run(answer, ask));
     },
     takeUp(answer) {
-      runAlone(answer, undefined);
+      runAlone(answer, () => goOn(answer));
     },
     stop,
     async stopAll(conversation) {

@@ -12,6 +12,15 @@ const NAME = "sluice-chat";
 const VERSION = 1;
 const STORES = ["conversations", "messages", "tokens"] as const;
 
+/**
+ * Says that nothing more follows. Without it a transaction is committed once the page has heard of its requests, and a page that is loaded again
+ * just then never does: what it wrote last would be lost.
+ */
+async function committed(transaction: { readonly done: Promise<void>; commit(): void }): Promise<void> {
+  transaction.commit();
+  await transaction.done;
+}
+
 /** Opens the browser's database. */
 export async function openDatabase(): Promise<Storage> {
   const database = await openDB<Schema>(NAME, VERSION, {
@@ -35,12 +44,13 @@ export async function openDatabase(): Promise<Storage> {
     load: (id) => database.getAllFromIndex("messages", "conversation", id),
 
     async saveConversation(conversation) {
-      await database.put("conversations", conversation);
+      const transaction = database.transaction("conversations", "readwrite");
+      await Promise.all([transaction.store.put(conversation), committed(transaction)]);
     },
 
     async saveMessages(messages) {
       const transaction = database.transaction("messages", "readwrite");
-      await Promise.all([...messages.map((message) => transaction.store.put(message)), transaction.done]);
+      await Promise.all([...messages.map((message) => transaction.store.put(message)), committed(transaction)]);
     },
 
     async saveAnswer(message, tokens, from) {
@@ -51,7 +61,7 @@ export async function openDatabase(): Promise<Storage> {
         ...(tokens.length === 0
           ? []
           : [transaction.objectStore("tokens").put({ message: id, from, conversation, tokens })]),
-        transaction.done,
+        committed(transaction),
       ]);
     },
 
@@ -79,7 +89,7 @@ export async function openDatabase(): Promise<Storage> {
         conversations.delete(id),
         ...ownMessages.map((message) => messages.delete(message.id)),
         ...ownTokens.map(({ message, from }) => tokens.delete([message, from])),
-        transaction.done,
+        committed(transaction),
       ]);
       return conversation && { conversation, messages: ownMessages, tokens: ownTokens };
     },
@@ -92,7 +102,7 @@ export async function openDatabase(): Promise<Storage> {
           ...messages.map((message) => transaction.objectStore("messages").add(message)),
           ...tokens.map((part) => transaction.objectStore("tokens").add(part)),
         ]),
-        transaction.done,
+        committed(transaction),
       ]);
     },
 

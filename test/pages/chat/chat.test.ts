@@ -26,10 +26,7 @@ function chatWith(reply: (body: Body) => string = ({ messages }) => `answer ${me
     onFrame: (callback) => callback(),
     now: () => 0,
     pause: async () => {},
-    alone: async (_, work) => {
-      await work();
-      return true;
-    },
+    alone: (_, work) => work(),
     onStorageError(error) {
       throw error;
     },
