@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Flags } from "../config/load.ts";
 import { nearest } from "../config/suggest.ts";
 import { readVersion, shellCommand } from "../version.ts";
+import { addAskCommands } from "./ask/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import type { CliContext } from "./context.ts";
@@ -16,7 +17,7 @@ import { addPipeCommand } from "./pipe/commands.ts";
 import { addEvalCommand, addRunCommand } from "./preset-commands.ts";
 import { addLogsCommand, addUsageCommand } from "./record-commands.ts";
 import { addRouteCommand } from "./route-commands.ts";
-import { addPsCommand, addReloadCommand } from "./running-commands.ts";
+import { addLoadCommands, addPsCommand, addReloadCommand } from "./running-commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 import { hasColours } from "./style.ts";
 import { addWhatIfCommand } from "./what-if/commands.ts";
@@ -111,9 +112,11 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   program.commandsGroup("Models:");
   addModelCommands(program, context, done);
   addPsCommand(program, context, done);
+  addLoadCommands(program, context, done);
 
   program.commandsGroup("Ask:");
   addRunCommand(program, context, done);
+  addAskCommands(program, context, done);
 
   program.commandsGroup("Ask many times:");
   addBatchCommand(program, context, done);

@@ -4,6 +4,7 @@ import type { Flags } from "../config/load.ts";
 import { parseReference } from "../prompts/reference.ts";
 import { shellCommand } from "../version.ts";
 import { type CliContext, EXIT } from "./context.ts";
+import { answerFor } from "./controls.ts";
 import { CommandError, NoGatewayError, UsageError } from "./errors.ts";
 import type { GatewayClient } from "./gateway-client.ts";
 import { type Interrupts, watchInterrupts } from "./interrupts.ts";
@@ -118,7 +119,7 @@ function show(data: unknown, { stdout, stderr }: CliContext): void {
   if (!success) return;
   switch (event.type) {
     case "response.output_text.delta":
-      stdout.write(event.delta);
+      stdout.write(answerFor(stdout, event.delta));
       return;
     case "response.output_item.done":
       stdout.write(`${JSON.stringify({ name: event.item.name, arguments: event.item.arguments })}\n`);

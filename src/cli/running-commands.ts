@@ -23,6 +23,25 @@ export function addPsCommand(program: Command, context: CliContext, done: (exitC
   );
 }
 
+/** Adds `sluice load` and `sluice unload`. */
+export function addLoadCommands(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  for (const [change, description, purpose] of [
+    ["load", "have a running gateway load a model, and wait until it is ready", "before its first request"],
+    ["unload", "have a running gateway unload a model, when its requests have ended", "free its memory"],
+  ] as const) {
+    const command = program
+      .command(`${change} <name>`)
+      .description(description)
+      .option("--json", "print its state as JSON")
+      .action(async (name: string, flags: Flags) => {
+        const { changeLoading } = await import("./load-model.ts");
+        done(await changeLoading(change, name, flags, context));
+      });
+    addRunningOptions(command, OPERATOR_KEYS);
+    addExamples(command, [`sluice ${change} gemma-3-270m`, purpose]);
+  }
+}
+
 /** Adds `sluice reload`. */
 export function addReloadCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const reload = program

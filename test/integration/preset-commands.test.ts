@@ -64,7 +64,7 @@ describe("sluice run, where no gateway runs", () => {
 
   test("lists the presets when there is none with that name", async () => {
     const { exitCode, stdout, stderr } = await sluice(["run", "nope", "Hi"]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: "" });
     expect(stderr).toContain("preset/task-priority");
   });
 

@@ -1,3 +1,4 @@
+import { escapeControls } from "../controls.ts";
 import type { Paint } from "../style.ts";
 import { type Entry, isRequest } from "./entry.ts";
 
@@ -87,11 +88,4 @@ function cleanWords(said: Said): Said {
   return Object.fromEntries(
     Object.entries(said).map(([name, value]) => [name, typeof value === "string" ? escapeControls(value) : value]),
   );
-}
-
-function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (control) => {
-    const code = control.charCodeAt(0).toString(16);
-    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
-  });
 }

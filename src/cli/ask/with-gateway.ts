@@ -1,0 +1,20 @@
+import type { Flags } from "../../config/load.ts";
+import { type CliContext, EXIT } from "../context.ts";
+import { type Reached, reachGateway } from "../reach-gateway.ts";
+import { watchForCommand } from "../run-preset.ts";
+
+/** Runs `work` with a gateway, which ends with it if it was started for it. Throws what `reachGateway` and `work` do. */
+export async function withGateway(
+  flags: Flags,
+  context: CliContext,
+  work: (gateway: Reached) => Promise<void>,
+): Promise<number> {
+  const interrupts = watchForCommand(context);
+  try {
+    await using gateway = await reachGateway(flags, context, interrupts.signal);
+    await work(gateway);
+    return EXIT.done;
+  } finally {
+    interrupts.dispose();
+  }
+}

@@ -1,0 +1,23 @@
+/** Whatever moves a terminal's cursor, changes its colours, or turns the direction of writing, made visible. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, showControl);
+}
+
+/** The same, but line breaks and tabs stay what they are. */
+function escapeAllButLayout(text: string): string {
+  return text
+    .replaceAll("\r\n", "\n")
+    .replace(/[\p{Cc}\p{Bidi_Control}]/gu, (control) =>
+      control === "\n" || control === "\t" ? control : showControl(control),
+    );
+}
+
+/** What a command writes of a model's answer: as it is, unless a terminal would act on it. */
+export function answerFor(output: { readonly isTTY?: boolean }, text: string): string {
+  return output.isTTY === true ? escapeAllButLayout(text) : text;
+}
+
+function showControl(control: string): string {
+  const code = control.charCodeAt(0).toString(16);
+  return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
+}
