@@ -12,6 +12,7 @@ const PAGES: Readonly<Record<PagePath, Page>> = {
   "/chat": { title: "Chat", load: () => import("./chat/page.tsx") },
   "/requests": { title: "Requests", load: () => import("./requests/page.tsx") },
   "/what-if": { title: "What if", load: () => import("./what-if/page.tsx") },
+  "/batches": { title: "Batches", load: () => import("./batches/page.tsx") },
   "/models": { title: "Models", load: () => import("./models/page.tsx") },
   "/keys": { title: "Keys", load: () => import("./keys/page.tsx") },
 };

@@ -47,6 +47,7 @@ export async function followEvents(
   path: string,
   listener: { onEvent(event: ServerEvent): void; onState(state: StreamState): void },
   signal: AbortSignal,
+  options: Pick<ApiOptions, "asksForKey"> = {},
 ): Promise<void> {
   let retryMs = FIRST_RETRY_MS;
   let lastId: string | undefined;
@@ -54,7 +55,7 @@ export async function followEvents(
     listener.onState({ type: "connecting" });
     try {
       const headers = lastId === undefined ? {} : { "last-event-id": lastId };
-      for await (const event of readEvents(path, { headers, signal })) {
+      for await (const event of readEvents(path, { ...options, headers, signal })) {
         if (signal.aborted) return;
         retryMs = FIRST_RETRY_MS;
         lastId = event.id ?? lastId;

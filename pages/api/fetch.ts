@@ -20,6 +20,10 @@ export type ApiOptions = {
   readonly method?: "GET" | "POST" | "DELETE";
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly form?: FormData;
+  /** Whether the reader is asked for a key where one would help; yes if absent. */
+  readonly asksForKey?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 };
@@ -29,7 +33,8 @@ export async function send(path: string, options: ApiOptions = {}): Promise<Resp
   try {
     return await sendWith(key.value, path, options);
   } catch (error) {
-    if (error instanceof ApiError && error.keyReason !== undefined) keyWanted.value = error.keyReason;
+    if (error instanceof ApiError && error.keyReason !== undefined && options.asksForKey !== false)
+      keyWanted.value = error.keyReason;
     throw error;
   }
 }
@@ -46,7 +51,7 @@ export async function checkKey(secret: string): Promise<string | undefined> {
 }
 
 async function sendWith(secret: string | undefined, path: string, options: ApiOptions): Promise<Response> {
-  const { method = "GET", body, headers, signal } = options;
+  const { method = "GET", body, form, headers, signal } = options;
   const response = await reach(path, {
     method,
     headers: {
@@ -55,6 +60,7 @@ async function sendWith(secret: string | undefined, path: string, options: ApiOp
       ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(form !== undefined && { body: form }),
     ...(signal && { signal }),
     // What is sent is said above, and nothing else.
     credentials: "omit",

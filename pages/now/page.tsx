@@ -4,6 +4,7 @@ import { key } from "../api/key.ts";
 import { formatMs } from "../frame/format.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { ErrorNote, Word } from "../frame/parts.tsx";
+import { BatchesCard } from "./batches-card.tsx";
 import { CacheCard } from "./cache-card.tsx";
 import { Charts } from "./charts.tsx";
 import { EventsCard } from "./events-card.tsx";
@@ -38,6 +39,7 @@ export default function Now() {
           <Charts points={points} events={events} />
           <SlotsCard models={snapshot.models} queue={snapshot.queue} />
           <QueueCard queue={snapshot.queue} models={snapshot.models} />
+          {snapshot.batches.length > 0 && <BatchesCard batches={snapshot.batches} />}
           <ModelsCard models={snapshot.models} memory={snapshot.memory} />
           {snapshot.routes.length > 0 && <RoutesCard routes={snapshot.routes} />}
           <div class="now-pair">

@@ -71,10 +71,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const runs = createBackgroundRuns();
   const journal = config.journal ? openJournal(options, parts, (caller) => requestAs(app, caller)) : undefined;
   const streams = createStreamsDoor(config, journal && { journal });
-  const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control });
   const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
     requestAs(app, { keyId, priority: "batch", restUntilMs }),
   );
+  const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control, batches });
   const life = createLife({ ...parts, ...layers, runs, streams, batches, warmUp, live });
   const reloading = openReload(options, { ...parts, ...layers, life });
   const reload = reloading?.reload;

@@ -1,3 +1,4 @@
+import type { Batches } from "../batch/open.ts";
 import type { CacheControl } from "../cache/stats.ts";
 import type { Watch } from "../generation/watch.ts";
 import type { LiveFeed } from "../http/routes/live.ts";
@@ -7,12 +8,16 @@ import type { LiveCache, LiveRoute } from "../live/snapshot.ts";
 import { openStateLog } from "../live/state-log.ts";
 import type { Memory } from "../residence/memory.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
+import type { State } from "../store/state.ts";
+import { listLiveBatches } from "./live-batches.ts";
 
 type GatewayLiveOptions = {
   readonly directory: ModelDirectory;
   readonly watch: Watch;
   readonly keys: Pick<KeyRing, "get">;
   readonly cache: CacheControl | undefined;
+  readonly state: Pick<State, "exists" | "batchQueue">;
+  readonly batches: Pick<Batches, "live">;
   readonly memory: Pick<Memory, "budgetBytes" | "heldBytes">;
   /** Sluice's own. */
   readonly version: string;
@@ -22,7 +27,7 @@ export type GatewayLive = LiveFeed & { readonly close: () => void };
 
 /** What is live, for who looks at it. Its code is loaded when somebody does. */
 export function openLive(options: GatewayLiveOptions): GatewayLive {
-  const { directory, watch, keys, cache, memory, version } = options;
+  const { directory, watch, keys, cache, memory, state, batches, version } = options;
   const states = openStateLog(directory);
   let opened: Promise<Live> | undefined;
   let isClosed = false;
@@ -31,6 +36,7 @@ export function openLive(options: GatewayLiveOptions): GatewayLive {
     const { createLive } = await import("../live/live.ts");
     return createLive({
       models: directory.list,
+      batches: () => listLiveBatches(state, batches, (keyId) => nameOf(keys, keyId)),
       routes: () => directory.routes().flatMap(({ id }) => describeRoute(directory, id)),
       cache: () => cache && describeCache(cache),
       memory: () => ({ models: memory.heldBytes, budget: memory.budgetBytes }),

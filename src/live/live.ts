@@ -2,13 +2,14 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Watch } from "../generation/watch.ts";
 import { describeModel, describeQueued, type LiveBackend, type NameOf } from "./describe.ts";
 import { createSlotRates } from "./slot-rates.ts";
-import type { LiveCache, LiveHistory, LivePoint, LiveRoute, LiveSnapshot } from "./snapshot.ts";
+import type { LiveBatch, LiveCache, LiveHistory, LivePoint, LiveRoute, LiveSnapshot } from "./snapshot.ts";
 import type { StateLog } from "./state-log.ts";
 import { type Beat, createTempo, type Tempo } from "./tempo.ts";
 
 /** What snapshots are made of. */
 export type LiveSources = {
   readonly models: () => readonly LiveBackend[];
+  readonly batches: () => readonly LiveBatch[];
   readonly routes: () => readonly LiveRoute[];
   readonly cache: () => LiveCache | undefined;
   /** In bytes. The budget is undefined where nothing bounds it. */
@@ -122,6 +123,7 @@ export function createLive(sources: LiveSources): Live {
       queue: sources
         .models()
         .flatMap(({ id, queued }) => queued?.(MAX_QUEUED).map((each) => describeQueued(id, each, nameOf)) ?? []),
+      batches: [...sources.batches()],
       routes: [...sources.routes()],
       cache: sources.cache() ?? null,
       memory: {

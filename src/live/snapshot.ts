@@ -93,6 +93,18 @@ const route = z.object({
   excluded: z.array(z.object({ target: z.string(), reason: z.string() })),
 });
 
+const batch = z.object({
+  id: z.string(),
+  key: z.string().describe("Its key's name; `local` without keys."),
+  endpoint: z.string(),
+  model: z.string().nullable().describe("Null until its lines were checked."),
+  status: z.string(),
+  request_counts: z.object({ total: count, completed: count, failed: count }),
+  requests_per_second: z.number().min(0).nullable(),
+  eta_seconds: count.nullable().describe("Until it is done, at this load."),
+  paused: z.string().nullable().describe("Why it waits."),
+});
+
 const cache = z.object({
   entries: count,
   bytes: count,
@@ -113,6 +125,7 @@ export const liveSnapshot = z.object({
   point,
   models: z.array(model),
   queue: z.array(queued).describe("The next turn first; 64 of each model at most."),
+  batches: z.array(batch).describe("Those that have not ended, the oldest first; 64 at most."),
   routes: z.array(route),
   cache: cache.nullable(),
   memory: z.object({
@@ -135,6 +148,7 @@ export type LiveEvent = z.infer<typeof event>;
 export type LiveModel = z.infer<typeof model>;
 export type LiveSlot = z.infer<typeof slot>;
 export type LiveQueued = z.infer<typeof queued>;
+export type LiveBatch = z.infer<typeof batch>;
 export type LiveRoute = z.infer<typeof route>;
 export type LiveCache = z.infer<typeof cache>;
 export type LiveSnapshot = z.infer<typeof liveSnapshot>;

@@ -17,6 +17,7 @@ export function createTestLive(overrides: Partial<LiveSources> = {}): {
   let follows = 0;
   const live = createLive({
     models: () => [model],
+    batches: () => [],
     routes: () => [],
     cache: () => undefined,
     memory: () => ({ models: 5, budget: 10 }),

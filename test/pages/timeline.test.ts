@@ -12,7 +12,16 @@ function point(at: number): LivePoint {
 
 function snapshot(at: number, events: LiveEvent[] = []): LiveSnapshot {
   return {
-    ...{ object: "live.snapshot", version: "1", started_at: 0, point: point(at), models: [], queue: [], routes: [] },
+    ...{
+      object: "live.snapshot",
+      version: "1",
+      started_at: 0,
+      point: point(at),
+      models: [],
+      queue: [],
+      batches: [],
+      routes: [],
+    },
     ...{ cache: null, memory: { process_bytes: 0, models_bytes: 0, budget_bytes: null }, events },
   };
 }

@@ -1,11 +1,11 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count } from "../../frame/format.ts";
 import { Button, ErrorNote } from "../../frame/parts.tsx";
+import { saveFile } from "../../frame/save.ts";
 import type { Conversation } from "../conversation/message.ts";
 import type { Chat } from "../state/chat.ts";
 import { newId } from "../state/ids.ts";
 import { Act } from "./act.tsx";
-import { saveFile } from "./copy.ts";
 
 type ListProps = { readonly chat: Chat; readonly onChosen: () => void };
 
@@ -173,7 +173,11 @@ function Transfer({ chat, onBegin, onError, onDone }: TransferProps) {
   const save = async () => {
     const { writeExport } = await import("../storage/transfer.ts");
     const now = new Date();
-    saveFile(`sluice-conversations-${now.toISOString().slice(0, 10)}.json`, writeExport(await chat.readAll(), now));
+    const text = writeExport(await chat.readAll(), now);
+    saveFile(
+      `sluice-conversations-${now.toISOString().slice(0, 10)}.json`,
+      new Blob([text], { type: "application/json" }),
+    );
   };
   const load = async (chosen: File) => {
     const { ImportError, MAX_IMPORT_BYTES, readExport, withoutKnown } = await import("../storage/transfer.ts");

@@ -142,7 +142,7 @@ export type KeptBatch = {
 };
 
 /** What is known of it while it runs here. */
-type Live = {
+export type Live = {
   readonly perSecond: number | undefined;
   readonly secondsLeft: number | undefined;
   readonly pausedFor: string | undefined;
@@ -156,7 +156,6 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
   const progress = batch.progress === null ? undefined : progressOf(batch.progress);
   const hasEnded = ENDED.includes(batch.status);
   const file = (id: string, bytes: number | undefined) => (hasEnded && (bytes ?? 0) > 0 ? id : null);
-  const { completed = 0, failed = 0, expired = 0, cancelled = 0 } = progress?.counts ?? {};
   const { input = 0, cached = 0, output = 0, reasoning = 0, cost = 0 } = progress?.usage ?? {};
   return {
     id: batch.id,
@@ -178,7 +177,7 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
     expired_at: secondsOrNull(body.expired_ms),
     cancelling_at: secondsOrNull(body.cancelling_ms),
     cancelled_at: secondsOrNull(body.cancelled_ms),
-    request_counts: { total: progress?.total ?? 0, completed, failed: failed + expired + cancelled },
+    request_counts: countsOf(batch.progress),
     usage: {
       input_tokens: input,
       input_tokens_details: { cached_tokens: cached },
@@ -192,6 +191,13 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
   };
 }
 
+/** How many requests it has, and what became of them. */
+export function countsOf(json: string | null) {
+  const progress = json === null ? undefined : progressOf(json);
+  const { completed = 0, failed = 0, expired = 0, cancelled = 0 } = progress?.counts ?? {};
+  return { total: progress?.total ?? 0, completed, failed: failed + expired + cancelled };
+}
+
 /** Undefined if it can't be read: one batch must not keep a list from being shown. */
 function progressOf(json: string): z.infer<typeof progressSchema> | undefined {
   try {
@@ -201,7 +207,7 @@ function progressOf(json: string): z.infer<typeof progressSchema> | undefined {
   }
 }
 
-function encodeLive({ perSecond, secondsLeft, pausedFor }: Live) {
+export function encodeLive({ perSecond, secondsLeft, pausedFor }: Live) {
   return {
     requests_per_second: perSecond === undefined ? null : Math.round(perSecond * 1000) / 1000,
     eta_seconds: secondsLeft === undefined ? null : Math.ceil(secondsLeft),

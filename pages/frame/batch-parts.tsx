@@ -1,0 +1,36 @@
+import { formatNumber } from "./format.ts";
+import { Bar, Word } from "./parts.tsx";
+
+type DoneProps = { readonly total: number; readonly completed: number; readonly failed: number };
+
+/** How many requests of a batch are done, and how many of them failed. */
+export function Done({ total, completed, failed }: DoneProps) {
+  if (total === 0) return <span class="quiet">not counted yet</span>;
+  return (
+    <span class="batch-done">
+      <Bar share={(completed + failed) / total} />
+      <span>
+        {formatNumber(completed + failed)} <span class="quiet">of {formatNumber(total)}</span>
+        {failed > 0 && <span class="batch-failed"> · {formatNumber(failed)} failed</span>}
+      </span>
+    </span>
+  );
+}
+
+const KINDS: Readonly<Record<string, "good" | "warn" | "bad">> = {
+  ...{ "in progress": "good", finalizing: "good", validating: "good" },
+  ...{ cancelling: "warn", canceling: "warn", expired: "warn" },
+  failed: "bad",
+};
+
+/** Its status in the API's words, and why it waits. */
+export function Status({ status, paused }: { readonly status: string; readonly paused: string | undefined }) {
+  return (
+    <>
+      <Word kind={paused === undefined ? (KINDS[status] ?? "plain") : "warn"}>
+        {paused === undefined ? status : `${status}, paused`}
+      </Word>
+      {paused !== undefined && <div class="batch-more quiet">{paused}</div>}
+    </>
+  );
+}
