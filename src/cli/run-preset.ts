@@ -37,7 +37,6 @@ export async function runPreset(
   flags: Flags,
   context: CliContext,
 ): Promise<number> {
-  const { id, version } = referenceOf(name);
   const variables = readVariables(flags.var);
   const interrupts = watchForCommand(context);
   try {
@@ -46,7 +45,7 @@ export async function runPreset(
     const preset = await showPreset(client, name);
     const input = await findInput(words, preset.takes_input && variables.input === undefined, context);
     const body = {
-      prompt: { id, ...(version !== undefined && { version }), variables },
+      prompt: { ...referenceOf(name), variables },
       ...(models[0] !== undefined && { model: models[0] }),
       ...(input !== undefined && { input }),
       ...{ stream: flags.json !== true, store: false },
@@ -63,8 +62,10 @@ export async function runPreset(
   }
 }
 
-function referenceOf(name: string) {
-  return parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name, version: undefined };
+/** A preset's name, with or without `preset/`, as a response's `prompt` has it. */
+export function referenceOf(name: string): { readonly id: string; readonly version?: string } {
+  const { id, version } = parseReference(name) ?? parseReference(`preset/${name}`) ?? { id: name };
+  return { id, ...(version !== undefined && { version }) };
 }
 
 /** What the gateway tells of a preset. Throws a CommandError if there is none. */
@@ -75,9 +76,18 @@ async function showPreset(client: GatewayClient, name: string) {
 }
 
 /** Throws a CommandError if the gateway has no such preset. One that is away may have it when it is back. */
-export async function checkPreset(client: GatewayClient, name: string): Promise<void> {
+export function checkPreset(client: GatewayClient, name: string): Promise<void> {
+  return unlessAway(showPreset(client, name));
+}
+
+/** As `checkPreset`, for a model or a route. */
+export function checkModel(client: GatewayClient, name: string): Promise<void> {
+  return unlessAway(client.get(`/v1/models/${encodeURIComponent(name)}`));
+}
+
+async function unlessAway(asking: Promise<unknown>): Promise<void> {
   try {
-    await showPreset(client, name);
+    await asking;
   } catch (error) {
     if (!(error instanceof NoGatewayError)) throw error;
   }

@@ -9,7 +9,13 @@ export type Delivery = {
 
 /** What has become of an item. */
 export type Outcome =
-  | { readonly type: "answer"; readonly key: string | undefined; readonly text: string }
+  | {
+      readonly type: "answer";
+      readonly key: string | undefined;
+      readonly text: string;
+      /** Who has answered, if it was the target for what doesn't fit. */
+      readonly target: string | undefined;
+    }
   /** It can't be answered, and goes to the dead letters. */
   | { readonly type: "failure"; readonly message: string }
   /** It was dropped, because items come too fast. */
@@ -50,4 +56,12 @@ export type BrokerOptions = {
 /** What becomes of an item that was delivered more often than it may be. */
 export function tooOften({ tries }: Delivery): Outcome {
   return { type: "failure", message: `It was delivered ${tries} times.` };
+}
+
+/** The fields of an answer's result. */
+export function resultFields(
+  { id }: Delivery,
+  { key, target, text }: Extract<Outcome, { type: "answer" }>,
+): Readonly<Record<string, string>> {
+  return { id, ...(key !== undefined && { key }), ...(target !== undefined && { target }), output: text };
 }

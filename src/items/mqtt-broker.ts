@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { IPublishPacket, MqttClient } from "mqtt";
-import type { Broker, BrokerOptions, Delivery, Outcome } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields } from "./broker.ts";
 import { createOverloadBuffer } from "./overload.ts";
 
 /** MQTT's own bounds: no more are sent to us before some are acknowledged. */
@@ -75,7 +75,7 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
   async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
     const { id } = delivery;
     if (outcome.type === "answer") {
-      const body = JSON.stringify({ id, ...(outcome.key !== undefined && { key: outcome.key }), output: outcome.text });
+      const body = JSON.stringify(resultFields(delivery, outcome));
       await client.publishAsync(to, body, { qos: 1, properties: { userProperties: { id } } });
     } else if (outcome.type === "failure") {
       const body = JSON.stringify({ id, input: delivery.text, error: outcome.message });

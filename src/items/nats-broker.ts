@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Status } from "@nats-io/transport-node";
-import { type Broker, type BrokerOptions, type Delivery, type Outcome, tooOften } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields, tooOften } from "./broker.ts";
 import { createOverloadBuffer } from "./overload.ts";
 
 /** How long a fetch waits for messages. */
@@ -167,7 +167,7 @@ export async function openNatsBroker(options: BrokerOptions): Promise<Broker> {
     if (!isConnected) throw new Error("the broker is away");
     const { id, text: input, tries } = delivery;
     if (outcome.type === "answer") {
-      await publish(message, to, { id, ...(outcome.key !== undefined && { key: outcome.key }), output: outcome.text });
+      await publish(message, to, resultFields(delivery, outcome));
       await message.ackAck();
     } else if (outcome.type === "failure") {
       await publish(message, dead, { id, input, error: outcome.message, tries });

@@ -1,14 +1,15 @@
 /** What is done with items that come faster than they are answered. */
-export const OVERLOAD_POLICIES = ["wait", "drop-oldest", "latest", "sample"] as const;
+export const OVERLOAD_POLICIES = ["wait", "drop-oldest", "latest", "sample", "spill"] as const;
 
 /**
  * `wait`: the source waits. `drop-oldest`: the item that has waited longest is dropped. `latest`: of each key only the latest waits, and if there
- * are too many keys the oldest is dropped. `sample`: a random choice waits, each with the same chance.
+ * are too many keys the oldest is dropped. `sample`: a random choice waits, each with the same chance. `spill`: what doesn't fit waits for somebody
+ * else to take it, and when as much waits there, the source waits.
  */
 type OverloadPolicy = (typeof OVERLOAD_POLICIES)[number];
 
 export type BufferOptions<T> = {
-  /** How many items may wait. */
+  /** How many items may wait; with `spill` so many more. */
   readonly limit: number;
   readonly policy: OverloadPolicy;
   /** The key of an item, for `latest`. Items without one are never replaced. */
@@ -25,6 +26,8 @@ export type OverloadBuffer<T> = {
   readonly push: (item: T) => Promise<void>;
   /** The next item; undefined after the end. To be called again only when the last call has resolved. */
   readonly take: () => Promise<T | undefined>;
+  /** The next of those that didn't fit, as `take`. What nobody has taken here yet, `take` gives when nothing else waits. */
+  readonly takeSpilled: () => Promise<T | undefined>;
   /** No more come. What waits is still taken. */
   readonly end: () => void;
   /** Drops what waits and ends. Returns what waited. */
@@ -36,8 +39,11 @@ export function createOverloadBuffer<T>(options: BufferOptions<T>): OverloadBuff
   const { limit, policy, keyOf = () => undefined, onDrop = () => {}, random = Math.random } = options;
   /** In the order in which they are taken. */
   const waiting: T[] = [];
+  /** Those that didn't fit. */
+  const spilled: T[] = [];
   const pushers: (() => void)[] = [];
-  let taker: ((item: T | undefined) => void) | undefined;
+  const taker = createTaker<T>();
+  const spillTaker = createTaker<T>();
   /** Items since nothing waited, for `sample`: each of them has the same chance. */
   let seen = 0;
   let hasEnded = false;
@@ -68,20 +74,25 @@ export function createOverloadBuffer<T>(options: BufferOptions<T>): OverloadBuff
 
   async function push(item: T): Promise<void> {
     if (hasEnded) throw new Error("Nothing can be pushed after the end.");
-    if (taker !== undefined) {
-      const give = taker;
-      taker = undefined;
-      give(item);
-      return;
-    }
+    if (taker.give(item)) return;
     seen += 1;
     if (replaceByKey(item)) return;
+    if (policy === "spill" && waiting.length >= limit) {
+      if (spillTaker.give(item)) return;
+      spilled.push(item);
+      if (spilled.length >= limit) await nextRoom();
+      return;
+    }
     if (policy !== "wait" && !makeRoom()) {
       onDrop(item);
       return;
     }
     waiting.push(item);
-    if (policy === "wait" && waiting.length >= limit) await new Promise<void>((resolve) => pushers.push(resolve));
+    if (policy === "wait" && waiting.length >= limit) await nextRoom();
+  }
+
+  function nextRoom(): Promise<void> {
+    return new Promise((resolve) => pushers.push(resolve));
   }
 
   function freePushers(): void {
@@ -91,27 +102,47 @@ export function createOverloadBuffer<T>(options: BufferOptions<T>): OverloadBuff
   return {
     push,
     async take() {
-      const item = waiting.shift();
+      const item = waiting.shift() ?? spilled.shift();
       if (waiting.length === 0) seen = 0;
       if (waiting.length < limit) freePushers();
-      if (item !== undefined || hasEnded) return item;
-      return new Promise((resolve) => {
-        taker = resolve;
-      });
+      return item !== undefined || hasEnded ? item : taker.wait();
+    },
+    async takeSpilled() {
+      const item = spilled.shift();
+      if (spilled.length < limit) freePushers();
+      return item !== undefined || hasEnded ? item : spillTaker.wait();
     },
     end() {
       hasEnded = true;
-      taker?.(undefined);
-      taker = undefined;
+      taker.give(undefined);
+      spillTaker.give(undefined);
     },
     clear() {
-      const left = waiting.splice(0);
+      const left = [...waiting.splice(0), ...spilled.splice(0)];
       this.end();
       freePushers();
       return left;
     },
     get size() {
-      return waiting.length;
+      return waiting.length + spilled.length;
+    },
+  };
+}
+
+/** Somebody who waits for an item. */
+function createTaker<T>() {
+  let waiter: ((item: T | undefined) => void) | undefined;
+  return {
+    wait: () =>
+      new Promise<T | undefined>((resolve) => {
+        waiter = resolve;
+      }),
+    /** Whether somebody waited. */
+    give(item: T | undefined): boolean {
+      const found = waiter;
+      waiter = undefined;
+      found?.(item);
+      return found !== undefined;
     },
   };
 }

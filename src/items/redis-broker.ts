@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { createClient } from "@redis/client";
-import { type Broker, type BrokerOptions, type Delivery, type Outcome, tooOften } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields, tooOften } from "./broker.ts";
 
 /** How long a read waits on the server. */
 const BLOCK_MS = 1_000;
@@ -136,10 +136,11 @@ export async function openRedisBroker(options: BrokerOptions): Promise<Broker> {
     held.delete(id);
   }
 
-  function resultOf({ id, tries }: Delivery, outcome: Outcome): [target: string | undefined, fields: string[]] {
+  function resultOf(delivery: Delivery, outcome: Outcome): [target: string | undefined, fields: string[]] {
+    const { id, tries } = delivery;
     switch (outcome.type) {
       case "answer":
-        return [to, ["id", id, ...(outcome.key === undefined ? [] : ["key", outcome.key]), "output", outcome.text]];
+        return [to, Object.entries(resultFields(delivery, outcome)).flat()];
       case "failure": {
         const own = Object.entries(held.get(id)?.message ?? {}).flat();
         return [dead, [...own, "sluice-id", id, "sluice-error", outcome.message, "sluice-tries", String(tries)]];

@@ -1,14 +1,16 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { MAX_ITEM_LENGTH } from "../../src/cli/pipe/items.ts";
 import { pipeLines } from "../../src/cli/pipe/pipe.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { listen } from "../../src/http/server.ts";
-import { answerWith, createTestApp, listenAsGateway, script } from "../http/support.ts";
+import { answerWith, createTestApp, listenAsGateway, script, servedModel } from "../http/support.ts";
 import { preset } from "../prompts/support.ts";
 import { fakeContext } from "./fake-context.ts";
 
 const ECHO = preset('template: "{{input}}"', "echo");
 const PLACE = preset('template: "In {{place}}: {{input}}"\nvariables: { place: { type: string } }', "place");
+const SPILLED = preset('model: other\ntemplate: "{{input}}"', "spilled");
 
 const DEFAULTS = { output: "text", inFlight: "8", overload: "wait", buffer: "1000", class: "batch", preset: "echo" };
 
@@ -97,6 +99,30 @@ describe("sluice pipe", () => {
     );
   });
 
+  it.each([{ spill: "other" }, { spill: "preset/spilled" }])(
+    "has what doesn't fit answered by $spill, and loses nothing",
+    async ({ spill }) => {
+      const { slow, begun, gate } = heldModel();
+      const models = [servedModel(slow), servedModel(echo, { id: "other", aliases: [] })];
+      await using server = await listenAsGateway(createTestApp({ models, presets: [ECHO, SPILLED] }).app);
+      const flags = { overload: "spill", spill, unordered: true, buffer: "2", inFlight: "1", output: "jsonl" };
+      const { stdin, context, code } = pipe(server.url, flags);
+      stdin.write("held\n");
+      await begun.promise;
+      for (const line of ["a", "b", "c", "d"]) stdin.write(`${line}\n`);
+      await context.stdout.until('"output":"D"');
+      expect(context.stdout.text()).toBe(
+        ["C", "D"].map((output, at) => `{"id":${at + 4},"target":"${spill}","output":"${output}"}\n`).join(""),
+      );
+      gate.resolve();
+      stdin.end();
+      expect(await code).toBe(0);
+      expect(context.stderr.text()).toContain(
+        `5 lines read, 5 items answered (2 by ${spill}), 0 failed, 0 dropped, 0 without an answer`,
+      );
+    },
+  );
+
   it("sends what has no answer again when the gateway went away and is back, and writes each answer once", async () => {
     const asked: string[] = [];
     const hang = Promise.withResolvers<void>();
@@ -163,6 +189,39 @@ describe("sluice pipe", () => {
     stdin.destroy();
   });
 
+  it.each(["nowhere", "preset/nowhere"])(
+    "reads nothing if %s, which would answer what doesn't fit, isn't there",
+    async (spill) => {
+      await using server = await listenAsGateway(createEchoApp());
+      const { stdin, code } = pipe(server.url, { overload: "spill", spill, unordered: true });
+      stdin.write("a\n");
+      await expect(code).rejects.toThrow("nowhere");
+      expect(stdin.readableLength).toBe(2);
+    },
+  );
+
+  it("fails a line that is too long, and goes on with the next", async () => {
+    await using server = await listenAsGateway(createEchoApp());
+    const { stdin, context, code } = pipe(server.url, { json: true, output: "jsonl" });
+    stdin.write("a\n");
+    stdin.write(`{"input":"${"x".repeat(MAX_ITEM_LENGTH)}"}\n`);
+    stdin.end("b\n");
+    expect(await code).toBe(1);
+    const error = `This item is longer than ${MAX_ITEM_LENGTH} characters.`;
+    const lines = context.stdout
+      .text()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.toSorted((a, b) => a.id - b.id)).toEqual([
+      { id: 1, output: "A" },
+      { id: 2, error },
+      { id: 3, output: "B" },
+    ]);
+    expect(context.stderr.text()).toContain(`item 2 failed: ${error}`);
+    expect(context.stderr.text()).toContain("3 lines read, 2 items answered, 1 failed, 0 dropped, 0 without an answer");
+  });
+
   it("reads nothing for a preset that there isn't", async () => {
     await using server = await listenAsGateway(createEchoApp());
     const { stdin, context, code } = pipe(server.url, { preset: "nope" });
@@ -176,6 +235,9 @@ describe("sluice pipe", () => {
     [{ inFlight: "0" }, "--in-flight"],
     [{ overload: "panic" }, "--overload"],
     [{ overload: "latest" }, "--key"],
+    [{ overload: "spill", unordered: true }, "--overload spill needs --spill"],
+    [{ overload: "spill", spill: "big" }, "--overload spill needs --unordered"],
+    [{ spill: "big" }, "--spill has no effect without --overload spill"],
     [{ windowTime: "soon" }, "--window-time"],
     [{ json: true, windowCount: "2" }, "--json"],
     [{ buffer: "1e9" }, "--buffer"],

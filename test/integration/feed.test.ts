@@ -1,10 +1,11 @@
 import { createClient } from "@redis/client";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { feedItems } from "../../src/cli/feed/feed.ts";
+import { MAX_ITEM_LENGTH } from "../../src/cli/pipe/items.ts";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { fakeContext } from "../cli/fake-context.ts";
 import { redisOfTests } from "../fixtures/redis-server.ts";
-import { answerWith, createTestApp, listenAsGateway, script } from "../http/support.ts";
+import { answerWith, createTestApp, listenAsGateway, script, servedModel } from "../http/support.ts";
 import { preset } from "../prompts/support.ts";
 
 const redis = redisOfTests();
@@ -29,7 +30,8 @@ const echo = script(async function* (request) {
 
 /** A gateway, a client of the broker, and the command. */
 async function setUp(generate = echo) {
-  const server = await listenAsGateway(createTestApp({ generate, presets: [ECHO, PLACE, SENSOR] }).app);
+  const models = [servedModel(generate), servedModel(echo, { id: "other", aliases: [] })];
+  const server = await listenAsGateway(createTestApp({ models, presets: [ECHO, PLACE, SENSOR] }).app);
   const client = createClient({ url: redis().url });
   client.on("error", () => {});
   await client.connect();
@@ -105,6 +107,43 @@ describe("sluice feed, from Redis Streams", () => {
     await until(async () => expect(await all("verdicts")).toMatchObject([{ output: "HI" }]));
     await stop();
     expect(context.stderr.text()).toContain("4 items taken, 1 answered, 3 to the dead letters");
+  });
+
+  it("sends what is too long to the dead letters", async () => {
+    const { client, feed, all, until } = await setUp();
+    const data = "x".repeat(MAX_ITEM_LENGTH + 1);
+    await client.xAdd("readings", "*", { data });
+    await client.xAdd("readings", "*", { data: "hi" });
+    const { stop } = feed();
+    await until(async () => expect(await all("verdicts")).toMatchObject([{ output: "HI" }]));
+    const [dead] = await all("readings:dead");
+    expect(dead?.["sluice-error"]).toBe(`This item is longer than ${MAX_ITEM_LENGTH} characters.`);
+    expect(dead?.data?.length).toBe(data.length);
+    await stop();
+  });
+
+  it("has what doesn't fit answered by another model, and tells which", async () => {
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const slow = script(async function* (request) {
+      begun.resolve();
+      await gate.promise;
+      yield* answerWith([textOf(request)]);
+    });
+    const { client, feed, all, until } = await setUp(slow);
+    await client.xAdd("readings", "*", { data: "held" });
+    const { stop, context } = feed({ overload: "spill", spill: "other", buffer: "2", inFlight: "1" });
+    await begun.promise;
+    for (const data of ["a", "b", "c", "d"]) await client.xAdd("readings", "*", { data });
+    await until(async () => expect(await all("verdicts")).toHaveLength(2));
+    expect(await all("verdicts")).toMatchObject([
+      { target: "other", output: "C" },
+      { target: "other", output: "D" },
+    ]);
+    gate.resolve();
+    await until(async () => expect(await all("verdicts")).toHaveLength(5));
+    await stop();
+    expect(context.stderr.text()).toContain("5 items taken, 5 answered (2 by other), 0 to the dead letters, 0 dropped");
   });
 
   it("takes nothing for a preset that there isn't", async () => {

@@ -16,6 +16,8 @@ describe("a buffer of items that wait", () => {
         fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
         async (given, limit, policy, randoms) => {
           const dropped: Item[] = [];
+          /** Whether nothing fits until something is taken. */
+          const isFull = () => buffer.size >= (policy === "spill" ? 2 * limit : limit);
           const taken: Item[] = [];
           const buffer = createOverloadBuffer<Item>({
             ...{ limit, policy, keyOf: ({ key }) => key, onDrop: (item) => dropped.push(item) },
@@ -28,17 +30,17 @@ describe("a buffer of items that wait", () => {
               continue;
             }
             const push = buffer.push({ key, number: pushed++ });
-            const isWaiting = policy === "wait" && buffer.size >= limit;
+            const isWaiting = (policy === "wait" || policy === "spill") && isFull();
             if (isWaiting) taken.push((await buffer.take()) as Item);
             await push;
-            expect(buffer.size).toBeLessThanOrEqual(limit);
+            expect(buffer.size).toBeLessThanOrEqual(policy === "spill" ? 2 * limit : limit);
           }
           buffer.end();
           for (let item = await buffer.take(); item !== undefined; item = await buffer.take()) taken.push(item);
           const all = [...taken, ...dropped].map(({ number }) => number).toSorted((a, b) => a - b);
           expect(all).toEqual(Array.from({ length: pushed }, (_, number) => number));
-          if (policy === "wait") expect(dropped).toEqual([]);
-          if (policy !== "latest") {
+          if (policy === "wait" || policy === "spill") expect(dropped).toEqual([]);
+          if (policy !== "latest" && policy !== "spill") {
             expect(taken.map(({ number }) => number)).toEqual(
               all.filter((number) => taken.some((item) => item.number === number)),
             );
@@ -81,5 +83,35 @@ describe("a buffer of items that wait", () => {
     buffer.end();
     expect(await last).toBeUndefined();
     await expect(buffer.push(2)).rejects.toThrow("after the end");
+  });
+
+  it("gives what doesn't fit to who takes it, and takes it back when nothing else waits", async () => {
+    const buffer = createOverloadBuffer<number>({ limit: 2, policy: "spill" });
+    const other = buffer.takeSpilled();
+    for (let number = 1; number <= 4; number++) await buffer.push(number);
+    expect(await other).toBe(3);
+    const last = buffer.push(5);
+    expect([await buffer.take(), await buffer.take(), await buffer.take()]).toEqual([1, 2, 4]);
+    await last;
+    buffer.end();
+    expect(await buffer.takeSpilled()).toBe(5);
+    expect(await buffer.takeSpilled()).toBeUndefined();
+    expect(await buffer.take()).toBeUndefined();
+  });
+
+  it("lets the source wait only when as much has spilled as waits, until either is taken", async () => {
+    for (const from of ["take", "takeSpilled"] as const) {
+      const buffer = createOverloadBuffer<number>({ limit: 2, policy: "spill" });
+      for (let number = 1; number <= 3; number++) await buffer.push(number);
+      let isFree = false;
+      const push = buffer.push(4).then(() => {
+        isFree = true;
+      });
+      await new Promise(setImmediate);
+      expect(isFree).toBe(false);
+      await buffer[from]();
+      await push;
+      buffer.clear();
+    }
   });
 });

@@ -33,9 +33,10 @@ export function addFeedCommand(program: Command, context: CliContext, done: (exi
     .option("--in-flight <number>", "items in flight at once", "8")
     .option(
       "--overload <policy>",
-      "what happens to items that come too fast: wait, drop-oldest, latest or sample",
+      "what happens to items that come too fast: wait, drop-oldest, latest, sample or spill",
       "wait",
     )
+    .option("--spill <model>", "model, route or preset/NAME that answers what doesn't fit, with --overload spill")
     .option("--buffer <number>", "how many items may wait", "64")
     .option("--tries <number>", "deliveries after which an item is a dead letter", "5")
     .option("--claim-after <time>", "take over what another consumer has left for so long", "60s")

@@ -5,11 +5,11 @@ import { createOverloadBuffer } from "../../items/overload.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { InterruptedError } from "../interrupts.ts";
-import { streamPath } from "../pipe/flags.ts";
-import { isObject, itemOf, type PipeItem } from "../pipe/items.ts";
-import { answerAll } from "../pipe/session.ts";
+import { spilledWords } from "../pipe/answers.ts";
+import { isObject, itemOf, MAX_ITEM_LENGTH, type PipeItem, TOO_LONG } from "../pipe/items.ts";
+import { answerByTargets, checkTargets } from "../pipe/targets.ts";
 import { reachGateway } from "../reach-gateway.ts";
-import { checkPreset, watchForCommand } from "../run-preset.ts";
+import { watchForCommand } from "../run-preset.ts";
 import { loadBroker } from "./broker-kinds.ts";
 import { readFeedOptions } from "./options.ts";
 
@@ -22,7 +22,7 @@ const LEAVE_MS = 10_000;
 
 const NO_OBJECT = 'With --json an item is a JSON object, such as {"input": "…"}, and this is none.';
 
-type Counts = { taken: number; answered: number; failed: number; dropped: number };
+type Counts = { taken: number; answered: number; spilled: number; failed: number; dropped: number };
 
 /** `sluice feed`: runs until it is stopped. Throws a CommandError. */
 export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEAVE_MS): Promise<number> {
@@ -30,14 +30,14 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
   const options = readFeedOptions(flags, env);
   const interrupts = watchForCommand(context);
   const { signal } = interrupts;
-  const counts: Counts = { taken: 0, answered: 0, failed: 0, dropped: 0 };
+  const counts: Counts = { taken: 0, answered: 0, spilled: 0, failed: 0, dropped: 0 };
   const say = (message: string) => stderr.write(`feed: ${message}\n`);
-  const telling = tellNowAndThen(counts, say);
+  const telling = tellNowAndThen(() => words(counts, options.spill), say);
   const leaving = new AbortController();
   let broker: Broker | undefined;
   try {
     await using gateway = await reachGateway(flags, context, signal);
-    await checkPreset(gateway.client, options.preset);
+    await checkTargets(gateway.client, options);
     const open = await openBroker(options, say);
     broker = open;
     say(`takes items from ${options.from}`);
@@ -69,21 +69,21 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
       say("stopped: waiting for the items in flight");
       void setTimeout(leaveMs, undefined, { ref: false }).then(() => leaving.abort(signal.reason));
     });
-    const refuse = async (item: PipeItem) => {
-      await settle(item, { type: "failure", message: NO_OBJECT });
+    const refuse = async (item: PipeItem, message: string) => {
+      await settle(item, { type: "failure", message });
       counts.failed += 1;
     };
     const reading = take(open, { ...options, signal, counts, deliveries, push: buffer.push, refuse }).finally(
       buffer.end,
     );
     reading.catch(() => {});
-    await answerAll(new Map(), {
-      destination: gateway.client.destination(streamPath(options, "completion")),
-      ...{ buffer, limit: options.inFlight, say, signal: leaving.signal },
-      async onResult(item, result) {
+    await answerByTargets({
+      ...{ client: gateway.client, buffer, options, order: "completion", say, signal: leaving.signal },
+      async onResult(item, result, target) {
         if (result.type === "answer") {
-          await settle(item, { type: "answer", key: item.key, text: result.text });
+          await settle(item, { type: "answer", key: item.key, text: result.text, target });
           counts.answered += 1;
+          if (target !== undefined) counts.spilled += 1;
         } else {
           await settle(item, { type: "failure", message: result.message });
           counts.failed += 1;
@@ -108,8 +108,8 @@ type Taking = {
   readonly counts: Counts;
   readonly deliveries: WeakMap<PipeItem, Delivery>;
   readonly push: (item: PipeItem) => Promise<void>;
-  /** Has an item that is none of the form that `--json` demands. */
-  readonly refuse: (item: PipeItem) => Promise<void>;
+  /** Has an item that can't be sent, and says why. */
+  readonly refuse: (item: PipeItem, message: string) => Promise<void>;
   readonly json: boolean;
   readonly key: string | undefined;
 };
@@ -118,10 +118,12 @@ async function take(broker: Broker, { signal, counts, deliveries, push, refuse, 
   for await (const delivery of broker.read(signal)) {
     if (signal.aborted) return;
     counts.taken += 1;
-    const item = itemOf(delivery.text, counts.taken, { json, key });
+    const { text } = delivery;
+    const fault = text.length > MAX_ITEM_LENGTH ? TOO_LONG : json && !isObject(text) ? NO_OBJECT : undefined;
+    const item = itemOf(fault === undefined ? text : "", counts.taken, { json, key });
     deliveries.set(item, delivery);
     // What can't be written while this stops is delivered again.
-    if (json && !isObject(delivery.text)) await refuse(item).catch(() => {});
+    if (fault !== undefined) await refuse(item, fault).catch(() => {});
     else await push(item);
   }
 }
@@ -142,20 +144,23 @@ async function openBroker(
   }
 }
 
-/** Tells how many were answered since the last time, and at the end how many in all. */
-function tellNowAndThen(counts: Counts, say: (message: string) => void): { readonly end: () => void } {
-  const words = ({ taken, answered, failed, dropped }: Counts) =>
-    `${taken} items taken, ${answered} answered, ${failed} to the dead letters, ${dropped} dropped`;
-  let told = words(counts);
+/** Tells how it goes now and then, and at the end. */
+function tellNowAndThen(words: () => string, say: (message: string) => void): { readonly end: () => void } {
+  let told = words();
   const timer = setInterval(() => {
-    const now = words(counts);
+    const now = words();
     if (now !== told) say(now);
     told = now;
   }, TELL_MS).unref();
   return {
     end() {
       clearInterval(timer);
-      say(words(counts));
+      say(words());
     },
   };
+}
+
+function words({ taken, answered, spilled, failed, dropped }: Counts, target: string | undefined): string {
+  const answers = `${answered} answered${spilledWords(spilled, target)}`;
+  return `${taken} items taken, ${answers}, ${failed} to the dead letters, ${dropped} dropped`;
 }

@@ -14,6 +14,7 @@ What comes faster than it is answered waits, up to --buffer items, and then --ov
   drop-oldest   what has waited longest is dropped
   latest        of each --key only the latest waits
   sample        a random choice waits
+  spill         the model or route --spill answers what doesn't fit, with the same preset; or another preset does (--spill preset/NAME)
 What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.
 `;
 
@@ -32,9 +33,10 @@ export function addPipeCommand(program: Command, context: CliContext, done: (exi
     .option("--key <field>", "field of JSON lines that is their key: for windows, and for --overload latest")
     .option(
       "--overload <policy>",
-      "what happens to items that come too fast: wait, drop-oldest, latest or sample",
+      "what happens to items that come too fast: wait, drop-oldest, latest, sample or spill",
       "wait",
     )
+    .option("--spill <model>", "model, route or preset/NAME that answers what doesn't fit, with --overload spill")
     .option("--buffer <number>", "how many items may wait", "1000")
     .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
     .addHelpText("after", NOTES)

@@ -46,6 +46,7 @@ export const ANSWERING = {
     expected: `a whole number from 1 to ${MAX_IN_FLIGHT}`,
   },
   overload: { name: "--overload", schema: z.enum(OVERLOAD_POLICIES), expected: OVERLOAD_POLICIES.join(", ") },
+  spill: { name: "--spill", schema: someName.optional(), expected: "a model, a route or preset/NAME" },
   buffer: { name: "--buffer", schema: wholeNumber(MAX_BUFFER), expected: `a whole number from 1 to ${MAX_BUFFER}` },
   class: {
     name: "--class",
@@ -69,17 +70,17 @@ export function readFlags<const All extends Readonly<Record<string, Flag>>>(all:
   return Object.fromEntries(values) as Values<All>;
 }
 
-/** Throws a CommandError for flags that don't go together. */
-export function checkAnswering({ overload, key }: Pick<AnsweringFlags, "overload" | "key">): void {
+/** Throws a UsageError for flags that don't go together. */
+export function checkAnswering({ overload, key, spill }: Pick<AnsweringFlags, "overload" | "key" | "spill">): void {
   if (overload === "latest" && key === undefined) {
     throw new UsageError("--overload latest needs --key: the field of which only the latest is kept.");
   }
-}
-
-/** The query of `POST /v1/stream`. */
-export function streamPath(
-  { preset, inFlight, class: priority }: AnsweringFlags,
-  order: "input" | "completion",
-): string {
-  return `/v1/stream?${new URLSearchParams({ preset, in_flight: String(inFlight), class: priority, order })}`;
+  if (overload === "spill" && spill === undefined) {
+    throw new UsageError(
+      "--overload spill needs --spill: the model, route or preset/NAME that answers what doesn't fit.",
+    );
+  }
+  if (overload !== "spill" && spill !== undefined) {
+    throw new UsageError("--spill has no effect without --overload spill. Add it, or leave --spill out.");
+  }
 }

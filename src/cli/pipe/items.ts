@@ -1,5 +1,11 @@
 import type { LineWindow } from "../../items/windows.ts";
 
+/** A gateway takes no larger body by default. A longer item isn't parsed, since that would hold up all others. */
+export const MAX_ITEM_LENGTH = 16 * 1024 * 1024;
+
+/** Why a longer one has no answer. */
+export const TOO_LONG = `This item is longer than ${MAX_ITEM_LENGTH} characters.`;
+
 /** An item that is sent, and what is written beside its answer. */
 export type PipeItem = {
   /** Unique within the run. */

@@ -26,6 +26,9 @@ export function readPipeOptions(flags: Flags) {
   if (options.json && (options.windowCount !== undefined || options.windowTime !== undefined)) {
     throw new UsageError("--json can't be used with a window: its lines are one text. Leave one of them out.");
   }
+  if (options.overload === "spill" && !options.unordered) {
+    throw new UsageError("--overload spill needs --unordered: two targets answer, each at its own pace.");
+  }
   const isWindowed = options.windowCount !== undefined || options.windowTime !== undefined;
   if (options.key !== undefined && !options.json && !isWindowed && options.overload !== "latest") {
     throw new UsageError(

@@ -1,20 +1,18 @@
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../clock.ts";
 import type { Flags } from "../../config/load.ts";
 import { createOverloadBuffer } from "../../items/overload.ts";
+import { type TextLine, textLines } from "../../items/text-lines.ts";
 import { createWindows } from "../../items/windows.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
 import { InterruptedError, watchInterrupts } from "../interrupts.ts";
 import { reachGateway } from "../reach-gateway.ts";
-import { checkPreset } from "../run-preset.ts";
-import { formatAnswer, formatFailure } from "./answers.ts";
-import { streamPath } from "./flags.ts";
-import { itemOf, itemOfWindow, keyIn, type PipeItem } from "./items.ts";
+import { formatAnswer, formatFailure, spilledWords } from "./answers.ts";
+import { itemOf, itemOfWindow, keyIn, MAX_ITEM_LENGTH, type PipeItem, TOO_LONG } from "./items.ts";
 import { type PipeOptions, readPipeOptions } from "./options.ts";
-import { answerAll } from "./session.ts";
+import { answerByTargets, checkTargets } from "./targets.ts";
 
 /** How often drops are told. */
 const TELL_MS = 5_000;
@@ -29,8 +27,7 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
   if (stdin === undefined || stdin.isTTY === true) {
     throw new CommandError("Nothing is piped in. Pipe lines in: tail -f app.log | sluice pipe --preset NAME");
   }
-  const counts = { read: 0, items: 0, answered: 0, failed: 0, dropped: 0 };
-  const unanswered = new Map<number, PipeItem>();
+  const counts = { read: 0, items: 0, answered: 0, spilled: 0, failed: 0, dropped: 0 };
   const say = (message: string) => stderr.write(`pipe: ${message}\n`);
   const buffer = createOverloadBuffer<PipeItem>({
     ...{ limit: options.buffer, policy: options.overload, keyOf: ({ key }) => key },
@@ -41,11 +38,11 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
   const cancelTelling = tellOfDrops(() => counts.dropped, say);
   let source: LineSource | undefined;
   const summarize = () => {
-    const { read, items, answered, failed, dropped } = counts;
+    const { read, items, answered, spilled, failed, dropped } = counts;
     const left = items - answered - failed - dropped;
     const lines = source?.held() ?? 0;
     say(
-      `${read} lines read, ${answered} items answered, ${failed} failed, ${dropped} dropped, ${left} without an answer` +
+      `${read} lines read, ${answered} items answered${spilledWords(spilled, options.spill)}, ${failed} failed, ${dropped} dropped, ${left} without an answer` +
         (lines === 0 ? "" : `, ${lines} lines in windows that were not sent`),
     );
     return left + lines;
@@ -64,10 +61,18 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
   const leaving = new AbortController();
   try {
     await using gateway = await reachGateway(flags, context, interrupts.signal);
-    await checkPreset(gateway.client, options.preset);
-    const lines = createLineSource(options, (item) => {
+    await checkTargets(gateway.client, options);
+    async function fail(item: PipeItem, message: string): Promise<void> {
+      counts.failed += 1;
+      say(`item ${item.id} failed: ${message}`);
+      await write(formatFailure(item, message, options.output));
+    }
+    async function write(text: string): Promise<void> {
+      if (text !== "" && !stdout.write(text)) await once(stdout, "drain");
+    }
+    const lines = createLineSource(options, (item, fault) => {
       counts.items += 1;
-      return buffer.push(item);
+      return fault === undefined ? buffer.push(item) : fail(item, fault);
     });
     source = lines;
     const reading = readLines(stdin, lines, interrupts.signal, () => {
@@ -78,19 +83,17 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
       say("stopped: what was read is still answered, for ten seconds; press Ctrl-C again to leave at once");
       void setTimeout(LEAVE_MS, undefined, { ref: false }).then(() => leaving.abort(interrupts.signal.reason));
     });
-    await answerAll(unanswered, {
-      destination: gateway.client.destination(streamPath(options, options.unordered ? "completion" : "input")),
-      ...{ buffer, limit: options.inFlight, say, signal: leaving.signal },
-      async onResult(item, result) {
+    await answerByTargets({
+      ...{ client: gateway.client, buffer, options, order: options.unordered ? "completion" : "input" },
+      ...{ say, signal: leaving.signal },
+      async onResult(item, result, target) {
         if (result.type === "failure") {
-          counts.failed += 1;
-          say(`item ${item.id} failed: ${result.message}`);
-        } else counts.answered += 1;
-        const text =
-          result.type === "answer"
-            ? formatAnswer(item, result.text, options.output)
-            : formatFailure(item, result.message, options.output);
-        if (text !== "" && !stdout.write(text)) await once(stdout, "drain");
+          await fail(item, result.message);
+          return;
+        }
+        counts.answered += 1;
+        if (target !== undefined) counts.spilled += 1;
+        await write(formatAnswer(item, result.text, options.output, target));
       },
     });
     await reading;
@@ -109,23 +112,27 @@ export async function pipeLines(flags: Flags, context: CliContext): Promise<numb
 
 /** Makes items of lines. */
 type LineSource = {
-  readonly add: (line: string) => Promise<void>;
+  readonly add: (line: TextLine) => Promise<void>;
   readonly flush: () => Promise<void>;
   /** Lines that were read and are in no item yet. */
   readonly held: () => number;
 };
 
-function createLineSource(options: PipeOptions, push: (item: PipeItem) => Promise<void>): LineSource {
+/** @param push takes an item, or what is wrong with it */
+function createLineSource(options: PipeOptions, push: (item: PipeItem, fault?: string) => Promise<void>): LineSource {
   const { windowCount, windowTime, key } = options;
   let number = 0;
+  const refuse = () => push(itemOf("", ++number, { json: false, key: undefined }), TOO_LONG);
   if (windowCount === undefined && windowTime === undefined) {
-    return { add: (line) => push(itemOf(line, ++number, options)), flush: async () => {}, held: () => 0 };
+    const add = (line: TextLine) => (line === undefined ? refuse() : push(itemOf(line, ++number, options)));
+    return { add, flush: async () => {}, held: () => 0 };
   }
-  return createWindows({
+  const windows = createWindows({
     ...{ count: windowCount, ms: windowTime, clock: systemClock },
     keyOf: (line) => (key === undefined ? undefined : keyIn(line, key)),
     emit: (window) => push(itemOfWindow(window, ++number)),
   });
+  return { ...windows, add: (line) => (line === undefined ? refuse() : windows.add(line)) };
 }
 
 /** Reads lines until their end, or until the signal is aborted. */
@@ -135,13 +142,27 @@ async function readLines(
   signal: AbortSignal,
   onLine: () => void,
 ): Promise<void> {
-  for await (const line of createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY, signal })) {
+  for await (const line of textLines(untilAborted(stdin, signal), MAX_ITEM_LENGTH)) {
     if (signal.aborted) break;
-    if (line.trim() === "") continue;
+    if (line?.trim() === "") continue;
     onLine();
     await source.add(line);
   }
   await source.flush();
+}
+
+async function* untilAborted(stdin: NodeJS.ReadableStream, signal: AbortSignal): AsyncGenerator<Buffer | string> {
+  const pieces = stdin[Symbol.asyncIterator]();
+  const aborted = new Promise<{ readonly done: true; readonly value: undefined }>((resolve) => {
+    const end = () => resolve({ done: true, value: undefined });
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+  for (;;) {
+    const { done, value } = await Promise.race([pieces.next(), aborted]);
+    if (done === true) return;
+    yield value;
+  }
 }
 
 /** Tells of drops while they happen, now and then. */

@@ -1,14 +1,16 @@
 import { setTimeout } from "node:timers/promises";
-import type { OverloadBuffer } from "../../items/overload.ts";
 import { CommandError, NoGatewayError } from "../errors.ts";
 import { type PipeAnswer, readAnswer } from "./answers.ts";
 import { CutOffError, type Destination, exchangeLines } from "./exchange.ts";
-import { lineOf, type PipeItem } from "./items.ts";
+import type { PipeItem } from "./items.ts";
 
 export type SessionOptions = {
   readonly destination: Destination;
-  readonly buffer: OverloadBuffer<PipeItem>;
-  /** How many items may have been sent and have no answer. The others wait in the buffer, and not in the connection's. */
+  /** The next item; undefined after the last. */
+  readonly take: () => Promise<PipeItem | undefined>;
+  /** The line that is sent for an item. */
+  readonly lineOf: (item: PipeItem) => string;
+  /** How many items may have been sent and have no answer. The others wait where they are taken from, and not in the connection. */
   readonly limit: number;
   /** Called for each item's answer or failure, once. */
   readonly onResult: (item: PipeItem, result: Exclude<PipeAnswer, { type: "end" }>) => Promise<void>;
@@ -26,12 +28,12 @@ const MAX_PAUSE_MS = 10_000;
 const MAX_TRIES = 35;
 
 /**
- * Sends the buffer's items and takes their answers (`unanswered` is what has none yet, oldest first), over as many connections as it takes: what has no answer when one breaks is sent again, first.
+ * Sends items and takes their answers (`unanswered` is what has none yet, oldest first), over as many connections as it takes: what has no answer when one breaks is sent again, first.
  * Throws a CommandError if the gateway refuses, or is away for too long.
  */
 export async function answerAll(unanswered: Map<number, PipeItem>, options: SessionOptions): Promise<void> {
-  const { destination, buffer, limit, onResult, say, signal, pauseMs = FIRST_PAUSE_MS } = options;
-  /** An item that was taken from the buffer when a connection had ended: the next one has it. */
+  const { destination, take, lineOf, limit, onResult, say, signal, pauseMs = FIRST_PAUSE_MS } = options;
+  /** An item that was taken when a connection had ended: the next one has it. */
   let pending: Promise<PipeItem | undefined> | undefined;
   let room = Promise.withResolvers<void>();
 
@@ -45,7 +47,7 @@ export async function answerAll(unanswered: Map<number, PipeItem>, options: Sess
     for (;;) {
       while (unanswered.size >= limit && !isOver()) await room.promise;
       if (isOver()) return;
-      pending ??= buffer.take();
+      pending ??= take();
       const item = await pending;
       // Another connection sends it.
       if (isOver()) return;
