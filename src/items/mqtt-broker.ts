@@ -16,9 +16,12 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
   const { url, from, to, dead, group, consumer, ahead, say } = options;
   const { connect } = await import("mqtt");
   const held = new Map<Delivery, IPublishPacket>();
+  /** Those of a connection that broke. A broker that has forgotten the session doesn't send them again. */
+  const left = new Set<Delivery>();
   const buffer = createOverloadBuffer<Delivery>({ limit: MAX_HELD, policy: "wait" });
   const topic = `$share/${group}/${from}`;
   let isAway = false;
+  let back = Promise.withResolvers<void>();
   const client = connect(url, {
     protocolVersion: 5,
     clientId: `${group}-${consumer}`,
@@ -40,17 +43,20 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
   };
   client.on("close", () => {
     if (!isAway) say("the broker is away");
+    if (!isAway) back = Promise.withResolvers();
     isAway = true;
-    // The session sends them again.
+    for (const delivery of held.keys()) left.add(delivery);
     held.clear();
   });
   client.on("error", (error) => say(`the broker refuses: ${error.message}`));
   const connected = Promise.withResolvers<void>();
-  client.on("connect", () => {
+  client.on("connect", ({ sessionPresent }) => {
+    if (sessionPresent) left.clear();
     // Each time, since the broker may have forgotten the session.
     client.subscribeAsync(topic, { qos: 1 }).then(() => {
       if (isAway) say("the broker is back");
       isAway = false;
+      back.resolve();
       connected.resolve();
     }, connected.reject);
   });
@@ -62,13 +68,17 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
   });
 
   async function* read(signal: AbortSignal): AsyncGenerator<Delivery> {
-    const stop = () => void buffer.clear();
+    const stop = () => {
+      buffer.clear();
+      back.resolve();
+    };
     signal.addEventListener("abort", stop, { once: true });
     for (;;) {
       const delivery = await buffer.take();
+      // Only then it is known whether it comes again.
+      if (isAway) await back.promise;
       if (delivery === undefined || signal.aborted) return;
-      // One that came before the connection broke comes again.
-      if (held.has(delivery)) yield delivery;
+      if (held.has(delivery) || left.delete(delivery)) yield delivery;
     }
   }
 
@@ -83,6 +93,7 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
     }
     const packet = held.get(delivery);
     held.delete(delivery);
+    left.delete(delivery);
     // It came over a connection that broke: it comes again, and its result has the same id.
     if (packet?.messageId === undefined || packet.qos === 0) return;
     await acknowledge(client, packet.messageId);

@@ -35,7 +35,10 @@ async function setUp(generate: Parameters<typeof createTestApp>[0] extends infer
   });
   const feed = async (flags: Readonly<Record<string, string | boolean>> = {}) => {
     const context = fakeContext();
-    const code = feedItems({ ...DEFAULTS, url: server.url, broker: broker.url, ...flags }, context, 200);
+    const code = feedItems({ ...DEFAULTS, url: server.url, broker: broker.url, ...flags }, context, {
+      leaveMs: 200,
+      tellMs: 10_000,
+    });
     code.catch(() => {});
     // Who subscribes later gets nothing of what was published before.
     await context.stderr.until("takes items");

@@ -66,7 +66,10 @@ async function setUp(generate = echo) {
   });
   const feed = (flags: Readonly<Record<string, string | boolean>> = {}) => {
     const context = fakeContext();
-    const code = feedItems({ ...DEFAULTS, url: gateway.url, broker: server.url, ...flags }, context, 200);
+    const code = feedItems({ ...DEFAULTS, url: gateway.url, broker: server.url, ...flags }, context, {
+      leaveMs: 200,
+      tellMs: 10_000,
+    });
     code.catch(() => {});
     return {
       ...{ context, code },

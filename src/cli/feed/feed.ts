@@ -13,26 +13,44 @@ import { watchForCommand } from "../run-preset.ts";
 import { loadBroker } from "./broker-kinds.ts";
 import { readFeedOptions } from "./options.ts";
 
-/** How often it tells how it goes. */
-const TELL_MS = 10_000;
 /** The pause before a result is written again. */
 const AGAIN_MS = 500;
-/** How long is waited after Ctrl-C for the items in flight; the broker gives them to others if they take longer. */
-const LEAVE_MS = 10_000;
+/** How many that were dropped may wait for the broker to take them. */
+const DROPPED_AT_ONCE = 256;
+
+/** The times of a feed. */
+type FeedTimes = {
+  /** How long is waited after Ctrl-C for the items in flight; the broker gives them to others if they take longer. */
+  readonly leaveMs: number;
+  /** How often it tells how it goes. */
+  readonly tellMs: number;
+};
+
+const TIMES: FeedTimes = { leaveMs: 10_000, tellMs: 10_000 };
 
 const NO_OBJECT = 'With --json an item is a JSON object, such as {"input": "…"}, and this is none.';
 
 type Counts = { taken: number; answered: number; spilled: number; failed: number; dropped: number };
 
+/** The items that were taken and are not settled, which are all that is in memory. */
+type InHand = {
+  readonly add: () => void;
+  readonly remove: () => void;
+  readonly room: () => Promise<void>;
+  readonly words: () => string;
+};
+
 /** `sluice feed`: runs until it is stopped. Throws a CommandError. */
-export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEAVE_MS): Promise<number> {
+export async function feedItems(flags: Flags, context: CliContext, { leaveMs, tellMs } = TIMES): Promise<number> {
   const { env, stderr } = context;
   const options = readFeedOptions(flags, env);
   const interrupts = watchForCommand(context);
   const { signal } = interrupts;
   const counts: Counts = { taken: 0, answered: 0, spilled: 0, failed: 0, dropped: 0 };
   const say = (message: string) => stderr.write(`feed: ${message}\n`);
-  const telling = tellNowAndThen(() => words(counts, options.spill), say);
+  const targets = options.spill === undefined ? 1 : 2;
+  const inHand = createInHand(targets * (options.buffer + options.inFlight) + DROPPED_AT_ONCE);
+  const telling = tellNowAndThen(() => words(counts, options.spill) + inHand.words(), say, tellMs);
   const leaving = new AbortController();
   let broker: Broker | undefined;
   try {
@@ -48,6 +66,7 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
       for (; delivery !== undefined; ) {
         try {
           await open.settle(delivery, outcome);
+          inHand.remove();
           return;
         } catch (error) {
           leaving.signal.throwIfAborted();
@@ -73,7 +92,7 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
       await settle(item, { type: "failure", message });
       counts.failed += 1;
     };
-    const reading = take(open, { ...options, signal, counts, deliveries, push: buffer.push, refuse }).finally(
+    const reading = take(open, { ...options, signal, counts, inHand, deliveries, push: buffer.push, refuse }).finally(
       buffer.end,
     );
     reading.catch(() => {});
@@ -106,6 +125,7 @@ export async function feedItems(flags: Flags, context: CliContext, leaveMs = LEA
 type Taking = {
   readonly signal: AbortSignal;
   readonly counts: Counts;
+  readonly inHand: InHand;
   readonly deliveries: WeakMap<PipeItem, Delivery>;
   readonly push: (item: PipeItem) => Promise<void>;
   /** Has an item that can't be sent, and says why. */
@@ -114,10 +134,15 @@ type Taking = {
   readonly key: string | undefined;
 };
 
-async function take(broker: Broker, { signal, counts, deliveries, push, refuse, json, key }: Taking): Promise<void> {
+async function take(
+  broker: Broker,
+  { signal, counts, inHand, deliveries, push, refuse, json, key }: Taking,
+): Promise<void> {
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   for await (const delivery of broker.read(signal)) {
     if (signal.aborted) return;
     counts.taken += 1;
+    inHand.add();
     const { text } = delivery;
     const fault = text.length > MAX_ITEM_LENGTH ? TOO_LONG : json && !isObject(text) ? NO_OBJECT : undefined;
     const item = itemOf(fault === undefined ? text : "", counts.taken, { json, key });
@@ -125,7 +150,30 @@ async function take(broker: Broker, { signal, counts, deliveries, push, refuse, 
     // What can't be written while this stops is delivered again.
     if (fault !== undefined) await refuse(item, fault).catch(() => {});
     else await push(item);
+    await Promise.race([inHand.room(), aborted]);
   }
+}
+
+/** @param most how many there may be before no more are taken */
+function createInHand(most: number): InHand {
+  let now = 0;
+  let peak = 0;
+  let room = Promise.withResolvers<void>();
+  return {
+    add() {
+      now += 1;
+      peak = Math.max(peak, now);
+    },
+    remove() {
+      now -= 1;
+      room.resolve();
+      room = Promise.withResolvers();
+    },
+    async room() {
+      while (now >= most) await room.promise;
+    },
+    words: () => `, ${now} in hand (${peak} at most)`,
+  };
 }
 
 async function openBroker(
@@ -145,13 +193,17 @@ async function openBroker(
 }
 
 /** Tells how it goes now and then, and at the end. */
-function tellNowAndThen(words: () => string, say: (message: string) => void): { readonly end: () => void } {
+function tellNowAndThen(
+  words: () => string,
+  say: (message: string) => void,
+  everyMs: number,
+): { readonly end: () => void } {
   let told = words();
   const timer = setInterval(() => {
     const now = words();
     if (now !== told) say(now);
     told = now;
-  }, TELL_MS).unref();
+  }, everyMs).unref();
   return {
     end() {
       clearInterval(timer);
