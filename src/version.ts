@@ -6,7 +6,11 @@ export function readVersion(): string {
   return String(version);
 }
 
-/** How the user runs a command of Sluice, given its words: `npm run sluice -- keys list` in a checkout, `sluice keys list` once installed. */
+/**
+ * How the user runs a command of Sluice, given its words: `npm run sluice -- keys list` in a checkout, `npx sluice-gateway keys list` if npx
+ * runs it, `sluice keys list` once installed.
+ */
 export function shellCommand(words: string): string {
-  return `${import.meta.url.endsWith(".ts") ? "npm run sluice --" : "sluice"} ${words}`;
+  if (import.meta.url.endsWith(".ts")) return `npm run sluice -- ${words}`;
+  return process.env.npm_command === "exec" ? `npx sluice-gateway ${words}` : `sluice ${words}`;
 }

@@ -1,3 +1,4 @@
+import { LAUNCHED_VARIABLE } from "../config/environment.ts";
 import type { HeldHangUps } from "./hang-up.ts";
 
 /**
@@ -39,9 +40,9 @@ export type Interrupts = {
 
 /**
  * `npm start` gets Ctrl+C along with us and passes it on, so that one press arrives twice:
- * https://github.com/npm/run-script/blob/main/lib/signal-manager.js. People take longer between two presses.
+ * https://github.com/npm/run-script/blob/main/lib/signal-manager.js. So does `bin/sluice.js`. People take longer between two presses.
  */
-const NPM_ECHO_MS = 500;
+const ECHO_MS = 500;
 
 /**
  * Watches for SIGINT and SIGTERM, and for SIGHUP if there is `hangUp`. The first aborts `signal`; the next calls `exitNow` with its exit code. `now`
@@ -62,7 +63,7 @@ export function watchInterrupts(options: {
 }): Interrupts {
   const { source, exitNow, env, now = Date.now, hangUp } = options;
   const controller = new AbortController();
-  const echoMs = env.npm_lifecycle_event === undefined ? 0 : NPM_ECHO_MS;
+  const echoMs = (env.npm_lifecycle_event ?? env[LAUNCHED_VARIABLE]) === undefined ? 0 : ECHO_MS;
   let first: { readonly name: EndSignal; readonly at: number } | undefined;
 
   const onSignal = (name: EndSignal): void => {

@@ -11,6 +11,8 @@ export const CONFIG_VARIABLE = "SLUICE_CONFIG";
 const API_KEY_VARIABLE = "SLUICE_API_KEY";
 /** An admin's key, for the commands that talk to a running gateway; not a setting, since the gateway has no use for it. */
 export const ADMIN_KEY_VARIABLE = "SLUICE_ADMIN_KEY";
+/** Set by `bin/sluice.js`, which passes on the signals that it gets. */
+export const LAUNCHED_VARIABLE = "SLUICE_LAUNCHED";
 
 /** The URL of the gateway for the commands that talk to one; not a setting, since a gateway has no use for it. */
 export const URL_VARIABLE = "SLUICE_URL";
@@ -30,7 +32,7 @@ export function describeKeys([first, other]: KeyVariables): string {
 }
 
 /** Variables with our prefix that are no settings and belong to other parts. */
-const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE, URL_VARIABLE];
+const otherVariables: readonly string[] = [CONFIG_VARIABLE, ADMIN_KEY_VARIABLE, URL_VARIABLE, LAUNCHED_VARIABLE];
 
 /**
  * Kubernetes gives every pod variables about each service in its namespace, so that a service called `sluice` brings

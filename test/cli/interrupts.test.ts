@@ -44,8 +44,11 @@ describe("watchInterrupts", () => {
     expect(exits.map(({ exitCode }) => exitCode)).toEqual([130, 130]);
   });
 
-  it("ignores the signal that npm passes on for the same press of Ctrl+C", () => {
-    const { source, exits, later } = watch({ npm_lifecycle_event: "start" });
+  it.each([
+    ["npm passes", { npm_lifecycle_event: "start" }],
+    ["bin/sluice.js passes", { SLUICE_LAUNCHED: "1" }],
+  ])("ignores the signal that %s on for the same press of Ctrl+C", (_, env) => {
+    const { source, exits, later } = watch(env);
     source.emit("SIGINT", "SIGINT");
     later(40);
     source.emit("SIGINT", "SIGINT");
