@@ -18,6 +18,7 @@ import { addEvalCommand, addRunCommand } from "./preset-commands.ts";
 import { addLogsCommand, addUsageCommand } from "./record-commands.ts";
 import { addRouteCommand } from "./route-commands.ts";
 import { addLoadCommands, addPsCommand, addReloadCommand } from "./running-commands.ts";
+import { addServiceCommand } from "./service/commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 import { hasColours } from "./style.ts";
 import { addWhatIfCommand } from "./what-if/commands.ts";
@@ -135,6 +136,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   program.commandsGroup("Machine:");
   addMachineCommands(program, context, done);
+  addServiceCommand(program, context, done);
   return program;
 }
 

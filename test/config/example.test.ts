@@ -29,22 +29,6 @@ describe("sluice.example.yaml", () => {
   });
 });
 
-describe("the README's table of settings", () => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const rows = [...readme.matchAll(/^\| `(--[a-z-]+)` \| `(SLUICE_[A-Z_]+)` \| `(\w+)` \|/gm)];
-
-  it("holds every setting, in the schema's order", () => {
-    expect(rows.map(([, flag, variable, key]) => ({ flag, variable, key }))).toEqual(
-      settings.map(({ flag, variable, key }) => ({ flag, variable, key })),
-    );
-  });
-
-  it.each(settings)("says of $key what the help says", ({ flag, description }) => {
-    const row = readme.split("\n").find((line) => line.startsWith(`| \`${flag}\` |`));
-    expect(row?.split(" | ").at(-1)).toBe(`${description} |`);
-  });
-});
-
 function load(text: string) {
   return loadConfig({
     flags: { config: "sluice.yaml" },
