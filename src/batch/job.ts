@@ -143,7 +143,7 @@ export function createJob(options: JobOptions): Job {
     ledger = book;
     const lines = readLines(input, progress.next, maxLineBytes);
     const rest = skipDone(lines, new Set(progress.beyond), ends);
-    const end = await requests.make(rest, book, signal);
+    const end = await requests.make({ lines: rest, book, rate: speed, signal });
     if (end === "stopped") return undefined;
     if (end === "full") return clock.now() + FULL_REST_MS;
     if (end === "refused") return requests.backMs();
@@ -157,11 +157,9 @@ export function createJob(options: JobOptions): Job {
     run,
     giveUp: ending.giveUp,
     live() {
-      const perSecond = rate?.perSecond();
-      const left = ledger && ledger.progress.total - doneOf(ledger.progress);
       return {
-        perSecond,
-        secondsLeft: perSecond === undefined || left === undefined || perSecond <= 0 ? undefined : left / perSecond,
+        perSecond: rate?.perSecond(),
+        secondsLeft: ledger && rate?.secondsLeft(ledger.progress.total),
         pausedFor: ledger?.pausedFor ?? room.reason() ?? requests.pausedFor(),
       };
     },

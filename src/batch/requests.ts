@@ -4,6 +4,7 @@ import { attempt, type Door, type Wait } from "./attempt.ts";
 import { type Ledger, MAX_UNWRITTEN } from "./ledger.ts";
 import { isFault, parseLine } from "./line.ts";
 import { createLookAhead } from "./look-ahead.ts";
+import type { Rate } from "./rate.ts";
 import type { Line } from "./read-lines.ts";
 import { answered, unanswered } from "./results.ts";
 import type { Room } from "./room.ts";
@@ -41,10 +42,18 @@ export type RequestsOptions = {
   readonly logger: Logger;
 };
 
+type Given = {
+  readonly lines: AsyncGenerator<Line>;
+  readonly book: Ledger;
+  /** Is told when a request begins and ends. */
+  readonly rate: Pick<Rate, "began" | "ended">;
+  readonly signal: AbortSignal;
+};
+
 /** The requests of a batch's lines, several at once. */
 export type Requests = {
   /** Resolves when none runs and all that are done are recorded. */
-  readonly make: (lines: AsyncGenerator<Line>, book: Ledger, signal: AbortSignal) => Promise<End>;
+  readonly make: (given: Given) => Promise<End>;
   /** Something may have changed. */
   readonly nudge: () => void;
   /** The first time of the clock at which a refused request is made again. */
@@ -66,7 +75,7 @@ export function createRequests(options: RequestsOptions): Requests {
     wake = Promise.withResolvers();
   }
 
-  async function makeRequests(lines: AsyncGenerator<Line>, book: Ledger, signal: AbortSignal): Promise<End> {
+  async function makeRequests({ lines, book, rate, signal }: Given): Promise<End> {
     const waiting = createLookAhead();
     const requests = AbortSignal.any([signal, work.signal]);
     const running = new Set<Promise<void>>();
@@ -110,6 +119,7 @@ export function createRequests(options: RequestsOptions): Requests {
       if (running.size > parallel(next.model)) return false;
       waiting.take();
       underWay += 1;
+      rate.began(next.line);
       const request = attempt({
         ...{ door, path: endpoint, body: next.body, signal: requests, clock },
         onWait(wait) {
@@ -128,6 +138,7 @@ export function createRequests(options: RequestsOptions): Requests {
       );
       const settled = request.finally(() => {
         running.delete(settled);
+        rate.ended(next.line);
         underWay -= 1;
         nudge();
       });

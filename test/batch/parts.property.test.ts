@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { attempt } from "../../src/batch/attempt.ts";
 import { createLookAhead } from "../../src/batch/look-ahead.ts";
 import { advance, doneOf, newProgress, readProgress } from "../../src/batch/progress.ts";
-import { createRate } from "../../src/batch/rate.ts";
 import { answered } from "../../src/batch/results.ts";
 import { batchResult } from "../fixtures/openai/batches.ts";
 
@@ -91,43 +90,6 @@ describe("the lines that wait", () => {
     expect(ahead.take()?.beginning).toBe("m");
     for (const beginning of ["a", "m", "z"]) add(beginning);
     expect([1, 2, 3, 4].map(() => ahead.take()?.beginning)).toEqual(["m", "n", "z", "a"]);
-  });
-});
-
-describe("the rate of a batch", () => {
-  it("tells within a third when it will be done, for lines of mixed length at a load that changes once", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_000_000 }), fc.integer({ min: 1, max: 4 }), (seed, slowdown) => {
-        let random = seed;
-        const next = () => {
-          random = (random * 48_271) % 2_147_483_647;
-          return random / 2_147_483_647;
-        };
-        let nowMs = 0;
-        const rate = createRate(0, undefined, () => nowMs);
-        const total = 2_000;
-        const times: { readonly at: number; readonly eta: number }[] = [];
-        for (let line = 1; line <= total; line++) {
-          // From a fifth to nine fifths of the mean; the load changes after an eighth.
-          nowMs += (20 + 160 * next()) * (line > total / 8 ? slowdown : 1);
-          rate.note(line);
-          const perSecond = rate.perSecond() ?? 0;
-          if (line === total / 2) times.push({ at: nowMs, eta: ((total - line) / perSecond) * 1000 });
-        }
-        for (const { at, eta } of times) expect(Math.abs(eta / (nowMs - at) - 1)).toBeLessThan(1 / 3);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  it("is that of before until enough is known, and unknown without", () => {
-    let nowMs = 0;
-    expect(createRate(0, undefined, () => nowMs).perSecond()).toBeUndefined();
-    const rate = createRate(100, 5, () => nowMs);
-    expect(rate.perSecond()).toBe(5);
-    nowMs = 1_000;
-    rate.note(110);
-    expect(rate.perSecond()).toBe(10);
   });
 });
 

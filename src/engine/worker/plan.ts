@@ -43,7 +43,7 @@ export function plan({ running, turn, order, chunkTokens }: Situation): Plan {
   return { work: [cutChunk(sequence, sequence.slot, chunkTokens, turn)], order: next };
 }
 
-/** Whether all sequences are batch work, so that prompts may be evaluated in small calls: a new request then gets its turn soon. */
+/** Whether all sequences are batch work, so nobody waits for their tokens. */
 export function canWait(running: readonly Sequence[]): boolean {
   return running.every(({ request }) => request.priority === "batch");
 }

@@ -169,14 +169,14 @@ export class Scheduler {
           startedAt,
           endedAt,
         );
-        if (!this.#timeShare.mayPrefill() || this.#makesWait(decodes)) continue;
+        if (this.#makesWait(decodes)) continue;
       }
-      const isPaced = decodes.length > 0 || canWait(this.#awake());
+      // Prompts come first if all can wait: the more sequences a step decodes, the less each costs.
+      const isPaced = decodes.length > 0 && !canWait(this.#awake());
+      if (isPaced && !this.#timeShare.mayPrefill()) continue;
       const startedAt = performance.now();
-      const prefilledTokens = await this.#prefill(
-        isPaced ? this.#pace.budgetTokens() : this.#given.batcher.maxBatchTokens,
-      );
-      if (decodes.length > 0) this.#timeShare.prefilled(performance.now() - startedAt);
+      const prefilledTokens = await this.#prefill(isPaced);
+      if (isPaced) this.#timeShare.prefilled(performance.now() - startedAt);
       if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
     this.#rest.end();
@@ -243,11 +243,14 @@ export class Scheduler {
     return work;
   }
 
-  /** Evaluates prompts until `budgetTokens` are used, or a little more. Returns how many tokens that were. */
-  async #prefill(budgetTokens: number): Promise<number> {
+  /** Evaluates prompts, about as many tokens as may be between two steps. Returns how many that were. */
+  async #prefill(isPaced: boolean): Promise<number> {
+    const budgetTokens = isPaced ? this.#pace.budgetTokens() : this.#given.batcher.maxBatchTokens;
     let evaluatedTokens = 0;
     for (;;) {
-      const [chunk] = this.#plan(budgetTokens - evaluatedTokens);
+      // In small calls if all can wait, so that a new request gets its turn soon.
+      const callTokens = canWait(this.#awake()) ? this.#pace.budgetTokens() : budgetTokens;
+      const [chunk] = this.#plan(Math.min(callTokens, budgetTokens - evaluatedTokens));
       if (chunk === undefined) return evaluatedTokens;
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);

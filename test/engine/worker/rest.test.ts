@@ -16,9 +16,19 @@ function letters(length: number, from = 1): number[] {
 }
 
 /** A scheduler whose native calls take some time of a fake clock each. */
-function setUp({ slots = 3, chunk = 4, say = undefined as ((tokens: readonly number[]) => number) | undefined } = {}) {
+function setUp({
+  slots = 3,
+  chunk = 4,
+  maxBatchTokens = undefined as number | undefined,
+  say = undefined as ((tokens: readonly number[]) => number) | undefined,
+} = {}) {
   const clock = createFakeClock();
-  const batcher = createFakeBatcher({ slots, contextTokens: CONTEXT, maxBatchTokens: chunk, ...(say && { say }) });
+  const batcher = createFakeBatcher({
+    slots,
+    contextTokens: CONTEXT,
+    maxBatchTokens: maxBatchTokens ?? chunk,
+    ...(say && { say }),
+  });
   const answers = new Map<number, { text: string; finished: SequenceUpdate["finished"] }>();
   const reports: (readonly SequenceUpdate[])[] = [];
   const scheduler = new Scheduler({
@@ -104,6 +114,37 @@ describe("sequences of class batch", () => {
     expect(chat).toBe(2);
     expect(order.slice(chat, chat + 2)).toEqual([1, 1]);
     expect(order.slice(chat + 2)).not.toContain(1);
+    await finish();
+  });
+
+  test("fill all slots before the next step, so that no step decodes fewer than there are", async () => {
+    const { scheduler, drain, batcher, finish } = setUp({ slots: 4, maxBatchTokens: 64, say: endless });
+    const promptTokens = 6;
+    for (let id = 0; id < 8; id++) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 10, priority: "batch" }), letters(promptTokens, id));
+    }
+    await drain();
+    const widths = batcher.calls.flatMap(([part, ...more]) =>
+      part !== undefined && part.position >= promptTokens ? [more.length + 1] : [],
+    );
+    expect(widths).toEqual(Array.from({ length: 18 }, () => 4));
+    await finish();
+  });
+
+  test("have a step after each full call's worth of prompts, however many prompts come", async () => {
+    const { scheduler, step, drain, batcher, finish } = setUp({ slots: 4, maxBatchTokens: 12, say: endless });
+    scheduler.submit(sequenceRequest(0, { maxTokens: 60, priority: "batch" }), letters(4));
+    for (let steps = 0; steps < 3; steps++) await step();
+    for (let id = 1; id < 8; id++) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 2, priority: "batch" }), letters(40, id));
+    }
+    await drain();
+    let between = 0;
+    for (const call of batcher.calls) {
+      if (call.some(({ slot, tokens }) => slot === 0 && tokens.length === 1)) between = 0;
+      else if (batcher.calls.indexOf(call) > 0) between += call.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      if (scheduler.load.running > 0) expect(between).toBeLessThanOrEqual(12);
+    }
     await finish();
   });
 
