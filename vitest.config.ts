@@ -12,7 +12,10 @@ export default defineConfig({
           // These tests share no state, so files share a process: a third of the time.
           isolate: false,
           // Property tests are bound by the processor, which may be busy with others.
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // What is waited for comes at once, or never: the usual second is a race on a busy machine.
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -25,6 +28,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 300_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

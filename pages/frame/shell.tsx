@@ -1,6 +1,6 @@
 import "./shell.css";
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { key, keyWanted } from "../api/key.ts";
 import type { PageRoute } from "../routes.ts";
 import { KeyPrompt } from "./key-prompt.tsx";
@@ -12,8 +12,9 @@ import { followTheme, THEMES, theme } from "./theme.ts";
 export function Shell({ routes }: { readonly routes: readonly PageRoute[] }) {
   const [isAsked, setIsAsked] = useState(false);
   const current = routes.find((route) => route.path === path.value);
-  useEffect(() => followTheme(), []);
-  useEffect(() => followHistory((to) => routes.some((route) => route.path === to)), [routes]);
+  // Before paint: no page flashes in other colours, and no link loads the document again.
+  useLayoutEffect(() => followTheme(), []);
+  useLayoutEffect(() => followHistory((to) => routes.some((route) => route.path === to)), [routes]);
   useEffect(() => {
     document.title = current === undefined ? "Sluice" : `${current.title} · Sluice`;
   }, [current]);

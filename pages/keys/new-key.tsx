@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { setKey } from "../api/key.ts";
 import { Button, Dialog, ErrorNote, Field } from "../frame/parts.tsx";
 import { createKey, LIMITS, type NewKey, refresh } from "./keys.ts";
@@ -8,7 +8,7 @@ type NewKeyDialogProps = { readonly isOpen: boolean; readonly isFirst: boolean; 
 /** Makes a key, and shows its secret once. */
 export function NewKeyDialog({ isOpen, isFirst, onClose }: NewKeyDialogProps) {
   const [made, setMade] = useState<Awaited<ReturnType<typeof createKey>>>();
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The secret is nowhere once the dialog is closed.
     if (!isOpen) setMade(undefined);
   }, [isOpen]);

@@ -28,9 +28,18 @@ export function Details({ model, onClose }: { readonly model: string | undefined
   const [known, setKnown] = useState<Known>();
   const [error, setError] = useState<unknown>();
   useEffect(() => {
+    let isGone = false;
     setKnown(undefined);
     setError(undefined);
-    if (model !== undefined) read(model).then(setKnown, setError);
+    if (model !== undefined) {
+      read(model).then(
+        (found) => isGone || setKnown(found),
+        (reason: unknown) => isGone || setError(reason),
+      );
+    }
+    return () => {
+      isGone = true;
+    };
   }, [model]);
   return (
     <Dialog title={model ?? ""} isOpen={model !== undefined} onClose={onClose}>

@@ -1,5 +1,5 @@
 import "./requests.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { RequestSummary } from "../../src/telemetry/requests/wire.ts";
 import { ApiError } from "../api/fetch.ts";
 import { key } from "../api/key.ts";
@@ -18,7 +18,7 @@ export default function Requests() {
   const [filter, setFilter] = useState<Filter>(NO_FILTER);
   const [isFollowing, setIsFollowing] = useState(true);
   const { rows, error, more, refresh } = useRequests(filter, isFollowing);
-  useEffect(() => followChosen(), []);
+  useLayoutEffect(() => followChosen(), []);
   return (
     <>
       <PageHead title="Requests">

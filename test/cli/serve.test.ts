@@ -193,7 +193,7 @@ describe("serve", () => {
     });
     const fetching = vi.spyOn(parts, "fetchModels");
     const running = serve(flags, context, parts);
-    await vi.waitUntil(() => fetching.mock.calls.length === 1, { interval: 1 });
+    await expect.poll(() => fetching.mock.calls).toHaveLength(1);
     context.process.emit("SIGINT", "SIGINT");
     await expect(running).rejects.toThrow(InterruptedError);
     await expect(running).rejects.toMatchObject({ exitCode: 130 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { GenerationEvent } from "../../src/generation/event.ts";
 import { CutThrough } from "../../src/http/cut-through.ts";
 import { eventStreamResponse, type Outlet, SERVER_SENT_EVENTS } from "../../src/http/event-stream.ts";
@@ -99,7 +99,7 @@ describe.each(WAYS)("an event stream %s", (_way, respond) => {
     await waiting.promise;
     await reader?.cancel();
     expect((await pending)?.done).toBe(true);
-    await vi.waitFor(() => expect(ends()).toBe(1));
+    await expect.poll(ends).toBe(1);
   });
 });
 

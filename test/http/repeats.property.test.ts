@@ -3,7 +3,7 @@ import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { text as readText } from "node:stream/consumers";
 import fc from "fast-check";
 import { pino } from "pino";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { answerRepeats } from "../../src/cache/layer.ts";
 import { createRepeats, type Repeats } from "../../src/cache/repeats.ts";
 import { controlCache, createCacheCounter } from "../../src/cache/stats.ts";
@@ -624,7 +624,7 @@ describe.each([
     for (let time = 0; time < 3; time++) await gateway.ask(chat());
     await gateway.drain();
     // The app writes its last line in a later turn.
-    await vi.waitFor(() => expect(gateway.log).toHaveLength(3));
+    await expect.poll(() => gateway.log).toHaveLength(3);
     // The client may not have seen yet that its connection has ended.
     const code = expect.stringMatching(/^ECONN(RESET|REFUSED)$/);
     await expect(gateway.ask(chat())).rejects.toMatchObject({ code });
@@ -659,6 +659,6 @@ describe("an upload in front of the app", () => {
     client.write("{");
     await once(gateway.server, "request");
     client.destroy();
-    await vi.waitFor(() => expect(gateway.log).toMatchObject([{ status: 499, path: "/v1/chat/completions" }]));
+    await expect.poll(() => gateway.log).toMatchObject([{ status: 499, path: "/v1/chat/completions" }]);
   });
 });

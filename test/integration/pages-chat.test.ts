@@ -8,9 +8,6 @@ import { complete } from "./client.ts";
 
 const CHAT = "**/v1/chat/completions";
 
-/** How long is waited for what comes soon, on a machine that has more to do. */
-const SOON = { timeout: 20_000 };
-
 const look = browserOfTests();
 const url = () => `${inject("gatewayUrl")}/chat`;
 
@@ -28,8 +25,13 @@ async function textOf(page: Page): Promise<string> {
   return (await answers(page).last().locator(".markdown").textContent()) ?? "";
 }
 
+/** The label of what has the focus. */
+function focused(page: Page): Promise<unknown> {
+  return page.evaluate("document.activeElement.getAttribute('aria-label')");
+}
+
 async function grownBeyond(page: Page, chars: number): Promise<void> {
-  await expect.poll(async () => (await textOf(page)).length, SOON).toBeGreaterThan(chars);
+  await expect.poll(async () => (await textOf(page)).length).toBeGreaterThan(chars);
 }
 
 /** Waits until the newest answer is whole. */
@@ -84,16 +86,18 @@ function fulfil(route: Route, ...deltas: readonly object[]): Promise<void> {
 
 describe("the page Chat", () => {
   it("sends a message, shows the answer as it is written, and says what it took", async () => {
-    await using seen = await look(url());
+    await using line = await openLine(inject("gatewayUrl"));
+    await using seen = await look(`${line.url}/chat`);
     const { page, faults } = seen;
-    await limit(page, 120);
+    await lengthen(page, 60);
+    line.hold("POST /v1/chat/completions", 4_000);
     await send(page, "Tell a story about a lock on a canal.");
     await stop(page).waitFor();
-    const text = answers(page).locator(".markdown");
-    await text.waitFor();
-    const early = (await text.textContent()) ?? "";
+    await grownBeyond(page, 0);
+    const early = await textOf(page);
+    line.release();
     await answered(page);
-    const late = (await text.textContent()) ?? "";
+    const late = await textOf(page);
     expect(late.length).toBeGreaterThan(early.length);
     expect(late.startsWith(early.slice(0, 1))).toBe(true);
     const facts = (await page.locator(".facts").textContent()) ?? "";
@@ -104,14 +108,16 @@ describe("the page Chat", () => {
   });
 
   it("stops an answer with Escape, and writes it on", async () => {
-    await using seen = await look(url());
+    await using line = await openLine(inject("gatewayUrl"));
+    await using seen = await look(`${line.url}/chat`);
     const { page, faults } = seen;
-    await lengthen(page, 2_000);
+    await lengthen(page, 400);
+    line.hold("POST /v1/chat/completions", 4_000);
     await send(page, "Count from one to a thousand, in words.");
     await answers(page).locator(".markdown").waitFor();
     await page.keyboard.press("Escape");
     await page.getByText("Stopped", { exact: true }).waitFor();
-    const before = (await answers(page).locator(".markdown").textContent()) ?? "";
+    const before = await textOf(page);
     await page.getByRole("button", { name: "Continue" }).click();
     await stop(page).waitFor();
     await grownBeyond(page, before.length);
@@ -127,27 +133,28 @@ describe("the page Chat", () => {
     await limit(page, 12);
     await send(page, "Say something.");
     await answered(page);
-    const first = await answers(page).locator(".markdown").textContent();
+    const first = await textOf(page);
     await page.getByRole("button", { name: "Regenerate" }).click();
     await page.getByRole("group", { name: "Branch 2 of 2" }).waitFor();
     await answered(page);
     await page.getByRole("button", { name: "The branch before" }).click();
-    expect(await answers(page).locator(".markdown").textContent()).toBe(first);
+    await page.getByRole("group", { name: "Branch 1 of 2" }).waitFor();
+    expect(await textOf(page)).toBe(first);
 
     await page.getByRole("button", { name: "Edit your message" }).click();
     await page.getByRole("textbox", { name: "Your message" }).fill("Say something else.");
     await page.keyboard.press("Control+Enter");
+    await page.getByText("Say something else.", { exact: true }).waitFor();
     await answered(page);
-    expect(await page.locator(".question-text").textContent()).toBe("Say something else.");
     await page.locator(".question").getByRole("button", { name: "The branch before" }).click();
-    expect(await page.locator(".question-text").textContent()).toBe("Say something.");
+    await expect.poll(() => page.locator(".question-text").allTextContents()).toEqual(["Say something."]);
   });
 
   it("loses nothing when it is loaded again in the middle of an answer", async () => {
     await using line = await openLine(inject("gatewayUrl"));
     await using seen = await look(`${line.url}/chat`);
     const { page, faults } = seen;
-    await lengthen(page, 240);
+    await lengthen(page, 160);
     // The page gets some tokens at once, and the rest not before it was loaded again and says so.
     line.hold("POST /v1/chat/completions", 4_000);
     await send(page, "Tell a long story about a ship.");
@@ -157,8 +164,8 @@ describe("the page Chat", () => {
     await stop(page).waitFor();
     line.release();
     await answered(page);
-    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 240));
-    expect(await page.locator(".facts").textContent()).toContain("240 tokens");
+    expect(await storedAnswer(page)).toBe(await wholeAnswer("Tell a long story about a ship.", 160));
+    expect(await page.locator(".facts").textContent()).toContain("160 tokens");
     expect(await page.locator(".note").count()).toBe(0);
     expect(faults).toEqual([]);
   });
@@ -231,12 +238,14 @@ describe("the page Chat", () => {
     await page.getByRole("button", { name: "Tokens" }).click();
     await page.locator(".token").nth(2).hover();
     const others = page.getByRole("table", { name: /^What could have been/ });
-    expect(await others.getByRole("row").count()).toBeGreaterThanOrEqual(5);
+    await expect.poll(() => others.getByRole("row").count()).toBeGreaterThanOrEqual(5);
     await expectAccessible(page);
+    // Where the pointer rests, what moves below it is chosen.
+    await page.mouse.move(0, 0);
     await page.getByRole("listbox", { name: "The answer's tokens" }).focus();
     await page.keyboard.press("Home");
     await page.keyboard.press("ArrowRight");
-    expect(await page.locator(".token[aria-selected=true]").getAttribute("data-at")).toBe("1");
+    await page.locator('.token[aria-selected=true][data-at="1"]').waitFor();
     await others.getByRole("button", { name: "Go on from this one" }).first().click();
     await page.getByRole("group", { name: "Branch 2 of 2" }).waitFor();
     await answered(page);
@@ -248,7 +257,7 @@ describe("the page Chat", () => {
     const { page, faults } = seen;
     await limit(page, 10);
     await page.getByRole("button", { name: "Compare" }).click();
-    expect(await page.getByRole("combobox").count()).toBe(2);
+    await expect.poll(() => page.getByRole("combobox").count()).toBe(2);
     await send(page, "The sky is blue.");
     await page.locator(".thread").nth(0).locator(".facts").waitFor();
     await page.locator(".thread").nth(1).locator(".facts").waitFor();
@@ -297,7 +306,7 @@ describe("the page Chat", () => {
     await page.getByRole("searchbox").fill("HERON reeds bird");
     await page.getByText("None has these words.").waitFor();
     await page.getByRole("searchbox").fill("bird");
-    await expect.poll(() => page.locator(".list-title").allTextContents(), SOON).toEqual(["What is a bird?"]);
+    await expect.poll(() => page.locator(".list-title").allTextContents()).toEqual(["What is a bird?"]);
     await page.getByRole("searchbox").fill("");
     const item = page.locator(".list-item", { hasText: "What is a bird?" });
     await item.hover();
@@ -308,12 +317,14 @@ describe("the page Chat", () => {
     await renamed.hover();
     await renamed.getByRole("button", { name: /^Delete/ }).click();
     await page.getByText("“Birds” was deleted.").waitFor();
-    expect(await page.locator(".list-title").allTextContents()).toEqual(["Something else"]);
+    await expect.poll(() => page.locator(".list-title").allTextContents()).toEqual(["Something else"]);
     await page.getByRole("button", { name: "Undo" }).click();
     await page.locator(".question-text", { hasText: "What is a bird?" }).waitFor();
     await page.reload();
     await page.locator(".question-text", { hasText: "What is a bird?" }).waitFor();
-    expect((await page.locator(".list-title").allTextContents()).sort()).toEqual(["Birds", "Something else"]);
+    await expect
+      .poll(async () => (await page.locator(".list-title").allTextContents()).sort())
+      .toEqual(["Birds", "Something else"]);
   });
 
   it("exports conversations, imports those that are not there, and refuses other files", async () => {
@@ -333,7 +344,7 @@ describe("the page Chat", () => {
     await page.getByRole("alert").getByText("no export of this page").waitFor();
     expect(await page.locator(".list-title").count()).toBe(1);
     await page.getByRole("button", { name: "Dismiss" }).click();
-    expect(await page.getByRole("alert").count()).toBe(0);
+    await page.getByRole("alert").waitFor({ state: "detached" });
     await give("other.json", Buffer.from("{"));
     await page.getByRole("alert").getByText("no JSON").waitFor();
     // The next act is done with it.
@@ -342,10 +353,10 @@ describe("the page Chat", () => {
     expect(await page.locator(".list-title").count()).toBe(1);
     await page.locator(".list-item").hover();
     await page.getByRole("button", { name: /^Delete/ }).click();
-    await expect.poll(() => page.locator(".list-title").count(), SOON).toBe(0);
+    await expect.poll(() => page.locator(".list-title").count()).toBe(0);
     await give("export.json", file);
-    await expect.poll(() => page.locator(".list-title").count(), SOON).toBe(1);
-    expect(await page.getByRole("alert").count()).toBe(0);
+    await expect.poll(() => page.locator(".list-title").count()).toBe(1);
+    await page.getByRole("alert").waitFor({ state: "detached" });
     await page.locator(".list-title").first().click();
     await page.locator(".question-text", { hasText: "To be exported" }).waitFor();
   });
@@ -373,7 +384,7 @@ describe("the page Chat", () => {
     expect(loaded.filter((each) => each.includes("highlight"))).toEqual([]);
     await send(page, "Code, please");
     await page.locator(".hljs-keyword", { hasText: "const" }).waitFor();
-    expect(loaded.some((each) => each.includes("highlight"))).toBe(true);
+    await expect.poll(() => loaded.some((each) => each.includes("highlight"))).toBe(true);
     expect(faults).toEqual([]);
   });
 
@@ -422,20 +433,18 @@ describe("the page Chat", () => {
     const { page } = seen;
     await page.route(CHAT, (route) => fulfil(route, { content: "An answer." }));
     await composer(page).waitFor();
-    expect(await page.evaluate("document.activeElement.getAttribute('aria-label')")).toBe("Message");
+    await expect.poll(() => focused(page)).toBe("Message");
     await page.keyboard.type("first line");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("second line");
     await page.keyboard.press("Enter");
     await answered(page);
     expect(await page.locator(".question-text").textContent()).toBe("first line\nsecond line");
-    expect(await page.evaluate("document.activeElement.getAttribute('aria-label')")).toBe("Message");
+    await expect.poll(() => focused(page)).toBe("Message");
     // Backwards from where one writes: the last answer's buttons, the one before it, the messages.
     await page.keyboard.press("Shift+Tab");
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("Code");
-    await expect
-      .poll(() => page.getByRole("status").allTextContents(), SOON)
-      .toContain("The answer is complete: 2 words.");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Code");
+    await expect.poll(() => page.getByRole("status").allTextContents()).toContain("The answer is complete: 2 words.");
   });
 
   it.each([
@@ -472,8 +481,10 @@ describe("the page Chat", () => {
     });
     await page.goto(url());
     await composer(page).waitFor();
+    await page.waitForLoadState("networkidle");
+    // The browser tells of an end a little later.
+    await expect.poll(() => bytes).toBeGreaterThan(10_000);
     await Promise.all(sizes);
-    expect(bytes).toBeGreaterThan(10_000);
     expect(bytes).toBeLessThan(150_000);
   });
 });

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../frame/parts.tsx";
 import { findProblems } from "../conversation/settings.ts";
 import type { Chat } from "../state/chat.ts";
@@ -18,10 +18,11 @@ export function Composer({ chat, onSettings }: ComposerProps) {
   const problems = findProblems(settings);
   const hasModel = lanes.every(({ model }) => model !== "");
 
-  useEffect(() => sessionStorage.setItem(STORED_AS, text), [text]);
-  useEffect(() => area.current?.focus({ preventScroll: true }), []);
+  // All before paint: what is seen can be typed into, and is kept.
+  useLayoutEffect(() => sessionStorage.setItem(STORED_AS, text), [text]);
+  useLayoutEffect(() => area.current?.focus({ preventScroll: true }), []);
   useLayoutEffect(() => growTo(area.current, text), [text]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const isInDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
       if (event.key === "Escape" && !event.defaultPrevented && !isInDialog) chat.stop();

@@ -19,8 +19,9 @@ export function ConversationList({ chat, onChosen }: ListProps) {
   const all = chat.conversations.value;
   // What is said of the last act goes with the next.
   const current = chat.current.value.id;
+  // Before paint, so that what the next act says stays.
   // biome-ignore lint/correctness/useExhaustiveDependencies: another conversation is another act
-  useEffect(() => {
+  useLayoutEffect(() => {
     setError(undefined);
     setTold("");
   }, [current, renamed, words]);

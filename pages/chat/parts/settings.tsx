@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useState } from "preact/hooks";
 import { EFFORTS, findProblems, NUMBERS, type Problem, type Settings } from "../conversation/settings.ts";
 import type { Chat } from "../state/chat.ts";
 import type { ChatModel } from "../state/models.ts";
@@ -181,8 +181,8 @@ function toNumber(text: string): number | undefined {
 /** A field for a number. It keeps what is typed, such as `0.`, which is no number of its own. */
 function NumberInput({ ids, isWhole, placeholder, value, onValue }: NumberProps) {
   const [text, setText] = useState(value === undefined ? "" : String(value));
-  // A change from elsewhere, such as another conversation.
-  useEffect(() => setText((typed) => (toNumber(typed) === value ? typed : String(value ?? ""))), [value]);
+  // A change from elsewhere, such as another conversation. Before paint, so that it undoes nothing that is typed meanwhile.
+  useLayoutEffect(() => setText((typed) => (toNumber(typed) === value ? typed : String(value ?? ""))), [value]);
   return (
     <input
       {...ids}
