@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
 import type { Watch } from "../generation/watch.ts";
-import type { Answered, NoteAnswer, Own } from "../http/middleware/access-log.ts";
+import type { NoteAnswer } from "../http/middleware/access-log.ts";
 import type { TraceOf } from "../http/trace.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createMeter, type GatewayMeter } from "../telemetry/metrics/meter.ts";
@@ -38,18 +38,15 @@ export async function openObservers(options: ObserversOptions): Promise<Observer
   const warn = (problem: string) => logger.warn(problem);
   const settings = readTraceSettings(process.env, warn);
   const traces =
-    settings &&
-    (await (await import("../telemetry/traces/traces.ts")).openTraces({ settings, version, providerOf, warn }));
-  if (meter !== undefined) watch.follow(meter.follow);
-  if (traces !== undefined) watch.follow(traces.follow);
+    settings && (await import("../telemetry/traces/traces.ts")).openTraces({ settings, version, providerOf, warn });
   const requests = await openBook(config, directory);
-  if (requests !== undefined) watch.follow(requests.follow);
+  for (const each of [meter, traces, requests]) if (each !== undefined) watch.follow(each.follow, each.followRepeat);
   return {
     requests,
     noteAnswer: noteAll([
       meter?.answered,
-      requests && ((answered, { requestId, ms }) => requests.answered(answered, requestId, ms)),
-      traces && ((answered, own) => noteTrace(answered, own, traces)),
+      requests && ((answered) => (own) => requests.answered(answered, own.requestId, own.ms)),
+      traces && noteTraces(traces),
     ]),
     traceOf: traces?.contextOf,
     writeMetrics: meter?.write,
@@ -80,16 +77,20 @@ async function openBook(
 function noteAll(notes: readonly (NoteAnswer | undefined)[]): NoteAnswer | undefined {
   const [first, second, ...others] = notes.filter((note) => note !== undefined);
   if (first === undefined || second === undefined) return first;
-  return (answered, own) => {
-    first(answered, own);
-    second(answered, own);
-    for (const note of others) note(answered, own);
+  return (answered) => {
+    const [one, two] = [first(answered), second(answered)];
+    const more = others.map((note) => note(answered));
+    return (own) => {
+      one(own);
+      two(own);
+      for (const note of more) note(own);
+    };
   };
 }
 
-function noteTrace(answered: Answered, own: Own, traces: Traces): void {
-  const { requestId, ms, clientTrace, trace } = own;
-  const endMs = performance.now();
-  const { url: path, path: route, ...others } = answered;
-  traces.answered({ ...others, requestId, path, route, startedMs: endMs - ms, endMs }, clientTrace(), trace);
+function noteTraces(traces: Traces): NoteAnswer {
+  return ({ url: path, path: route, method, status, error, keyId, preset }) => {
+    const alike = { method, path, route, status, error, keyId, preset };
+    return (own) => traces.answered(alike, own);
+  };
 }

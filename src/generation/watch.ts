@@ -1,3 +1,4 @@
+import type { Repeat } from "./cache.ts";
 import type { EmbeddingRequest, EmbedLayer } from "./embedding.ts";
 import type { GenerationEvent } from "./event.ts";
 import type { Generate, Layer } from "./layer.ts";
@@ -32,6 +33,12 @@ export type Follower = {
 /** Follows a request from its beginning, so that nothing need be looked up later. */
 export type Follow = (request: GenerationRequest | EmbeddingRequest, startedMs: number) => Follower;
 
+/** A request that was answered with the bytes of an earlier answer. These are the shortest requests, and come by the thousands a second. */
+export type RepeatedRequest = GenerationRequest & { readonly repeat: Repeat };
+
+/** Hears of such a request at its end, in place of a follower. It must not throw, and must be fast. */
+export type FollowRepeat = (request: RepeatedRequest, startedMs: number, endMs: number) => void;
+
 /** Reports clients' requests to listeners. The gateway's own, such as a warm-up, are nobody's to count. */
 export type Watch = {
   /** The outermost layer. Without listeners it passes requests on unchanged. */
@@ -40,24 +47,25 @@ export type Watch = {
   readonly embedLayer: EmbedLayer;
   /** Listens to all later requests, until the returned function is called. */
   readonly listen: (listener: Listener) => () => void;
-  /** The same, with a follower for each request. */
-  readonly follow: (follow: Follow) => () => void;
+  /** The same, with a follower for each request. @param followRepeat takes the place of followers of requests whose answers are repeated */
+  readonly follow: (follow: Follow, followRepeat?: FollowRepeat) => () => void;
 };
 
 /** @param now a monotonic clock in ms */
 export function createWatch(now: () => number = () => performance.now()): Watch {
-  let follows: readonly { readonly follow: Follow }[] = [];
+  let follows: readonly Following[] = [];
 
   /** The follower of a request that begins now. */
   function begin(request: GenerationRequest | EmbeddingRequest): Follower {
     const startedMs = now();
+    if (isRepeated(request)) return new RepeatFollower(request, startedMs, follows);
     const [only] = follows;
     if (only !== undefined && follows.length === 1) return only.follow(request, startedMs);
     return followAll(follows.map(({ follow }) => follow(request, startedMs)));
   }
 
-  function follow(wanted: Follow): () => void {
-    const own = { follow: wanted };
+  function follow(wanted: Follow, followRepeat?: FollowRepeat): () => void {
+    const own = { follow: wanted, followRepeat };
     follows = [...follows, own];
     return () => {
       follows = follows.filter((each) => each !== own);
@@ -92,6 +100,50 @@ export function createWatch(now: () => number = () => performance.now()): Watch 
       }
     },
   };
+}
+
+/** Who follows requests. */
+type Following = { readonly follow: Follow; readonly followRepeat: FollowRepeat | undefined };
+
+function isRepeated(request: GenerationRequest | EmbeddingRequest): request is RepeatedRequest {
+  return "repeat" in request && request.repeat !== undefined;
+}
+
+/** Of such an answer nothing is told between its beginning and its end: its text is at hand. */
+const REPLAYED: GenerationEvent = { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true };
+
+/** Follows a request whose answer is repeated. Followers of its own are made only where somebody wants them, or where it is refused. */
+class RepeatFollower implements Follower {
+  readonly #request: RepeatedRequest;
+  readonly #startedMs: number;
+  readonly #follows: readonly Following[];
+
+  constructor(request: RepeatedRequest, startedMs: number, follows: readonly Following[]) {
+    this.#request = request;
+    this.#startedMs = startedMs;
+    this.#follows = follows;
+  }
+
+  event(): void {}
+
+  note(sighting: Parameters<Follower["note"]>[0], now: () => number): void {
+    if (sighting.type !== "ended" && sighting.type !== "failed") return;
+    const isAnswered = sighting.type === "ended" && sighting.outcome === "done";
+    const endMs = isAnswered ? now() : 0;
+    for (const { follow, followRepeat } of this.#follows) {
+      if (isAnswered && followRepeat !== undefined) followRepeat(this.#request, this.#startedMs, endMs);
+      else this.#tell(follow(this.#request, this.#startedMs), isAnswered, sighting, now);
+    }
+  }
+
+  #tell(follower: Follower, isAnswered: boolean, end: Parameters<Follower["note"]>[0], now: () => number): void {
+    const { ageSeconds, ttlSeconds } = this.#request.repeat;
+    if (isAnswered) {
+      follower.note({ type: "cache", outcome: { type: "hit", ageSeconds, ttlSeconds } }, now);
+      follower.event(REPLAYED, now);
+    }
+    follower.note(end, now);
+  }
 }
 
 function followAll(followers: readonly Follower[]): Follower {
@@ -166,6 +218,7 @@ class WatchedEvents implements AsyncIterator<GenerationEvent> {
   #begin(): AsyncIterator<GenerationEvent> {
     const follower = this.#follow(this.#request);
     this.#follower = follower;
+    if (isRepeated(this.#request)) return this.#generate(this.#request)[Symbol.asyncIterator]();
     const observe = passOn(this.#request, follower, this.#now);
     return this.#generate({ ...this.#request, observe })[Symbol.asyncIterator]();
   }

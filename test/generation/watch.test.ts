@@ -38,7 +38,7 @@ function setUp(backend: Generate = engine) {
       seen.push(sighting);
       times.push(atMs);
     });
-  return { generate: compose([watch.layer], backend), seen, times, listen };
+  return { generate: compose([watch.layer], backend), seen, times, listen, watch };
 }
 
 const asEvents = (events: readonly GenerationEvent[]) => events.map((event) => ({ type: "event", event }));
@@ -122,6 +122,49 @@ describe("who listens to generations", () => {
         expect(ends).toHaveLength(began.length);
       }),
     );
+  });
+});
+
+describe("who follows requests whose answers are repeated", () => {
+  const repeat = { tokens: 9, ageSeconds: 3, ttlSeconds: 60 };
+  const replay: GenerationEvent = { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true };
+  const repeating: Generate = async function* () {
+    yield replay;
+  };
+
+  function followRepeats(generate: Generate) {
+    const { generate: watched, seen, listen, watch } = setUp(generate);
+    const heard: unknown[] = [];
+    watch.follow(
+      () => ({ event: (event) => heard.push(event.type), note: ({ type }) => heard.push(type) }),
+      (request, startedMs, endMs) => heard.push([request.id, request.repeat, endMs >= startedMs]),
+    );
+    return { generate: () => collect(watched(generationRequest({ repeat }))), seen, listen, heard };
+  }
+
+  it("hears of each once, at its end", async () => {
+    const { generate, heard } = followRepeats(repeating);
+    expect(await generate()).toEqual([replay]);
+    expect(heard).toEqual([["req_1", repeat, true]]);
+  });
+
+  it("hears of one that is refused as of any other", async () => {
+    const { generate, heard } = followRepeats(() => {
+      throw new Error("limit");
+    });
+    await expect(generate()).rejects.toThrow("limit");
+    expect(heard).toEqual(["failed"]);
+  });
+
+  it("hears what it would hear of any answer from the cache, if it doesn't ask for less", async () => {
+    const { generate, seen, listen } = followRepeats(repeating);
+    listen();
+    await generate();
+    const outcome = { type: "hit", ageSeconds: 3, ttlSeconds: 60 };
+    expect(seen).toEqual([
+      ...[{ type: "began" }, { type: "cache", outcome }, ...asEvents([replay])],
+      { type: "ended", outcome: "done" },
+    ]);
   });
 });
 

@@ -150,7 +150,7 @@ async function startGateway(world: World, hasFront: boolean) {
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => void log.push(JSON.parse(line)) });
   const noted: object[] = [];
-  const noteAnswer = (answer: object) => void noted.push(answer);
+  const noteAnswer = (answer: object) => () => void noted.push(answer);
   const settings = { maxBodyBytes: 1_048_576, corsOrigins: [], hosts: { bound: "127.0.0.1", allowed: [] } };
   const app = createApp({
     ...{

@@ -54,8 +54,8 @@ export type Answered = {
   readonly preset: string | undefined;
 };
 
-/** Hears of each answer when its line is written. */
-export type NoteAnswer = (answered: Answered, own: Own) => void;
+/** Returns what hears of an answer like this one when its line is written, and of any number that are alike in all that is told here. */
+export type NoteAnswer = (answered: Answered) => (own: Own) => void;
 
 /**
  * Writes one line for a request when its answer was sent, which for a stream is at its end. It holds figures and names only: no headers, no
@@ -97,7 +97,7 @@ export function logAnswer(
 export type Own = Pick<Logged, "requestId" | "header" | "clientTrace" | "trace" | "ms">;
 
 function logLine(logger: Logger, noteAnswer: NoteAnswer | undefined, logged: Logged): void {
-  noteAnswer?.(answerOf(logged), logged);
+  noteAnswer?.(answerOf(logged))(logged);
   const { requestId, clientRequestId, ms } = ownFields(logged);
   logger.info({ requestId, clientRequestId, ...sharedFields(logged), ms }, "request");
 }
@@ -109,9 +109,9 @@ export function prepareLines(
   shared: Omit<Logged, keyof Own>,
 ): (own: Own) => void {
   const lines = logger.child(sharedFields(shared));
-  const answer = answerOf(shared);
+  const note = noteAnswer?.(answerOf(shared));
   return (own) => {
-    noteAnswer?.(answer, own);
+    note?.(own);
     lines.info(ownFields(own), "request");
   };
 }

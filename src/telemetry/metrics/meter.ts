@@ -1,5 +1,5 @@
 import type { Backend } from "../../generation/backend.ts";
-import type { Follow } from "../../generation/watch.ts";
+import type { Follow, FollowRepeat } from "../../generation/watch.ts";
 import { countChanges } from "./changes.ts";
 import { FAMILIES, SLUICE } from "./families.ts";
 import { type Models, readModels } from "./models.ts";
@@ -20,7 +20,9 @@ type AnsweredRequest = {
 export type GatewayMeter = {
   /** Follows requests to models. */
   readonly follow: Follow;
-  readonly answered: (request: AnsweredRequest) => void;
+  readonly followRepeat: FollowRepeat;
+  /** Returns what counts one more answer that is like this one. */
+  readonly answered: (request: AnsweredRequest) => () => void;
   /** A try of a request at an upstream has ended. */
   readonly tried: (upstream: string, outcome: string) => void;
   /** All metrics in Prometheus' text format. */
@@ -42,9 +44,11 @@ export function createMeter({ models, version, now = () => performance.now() }: 
   const stopCounting = countChanges(metrics, models, now);
   const ofProcess = measureProcess(metrics);
   return {
-    follow: measureRequests(metrics, models.find),
-    answered: ({ path, model = "", route = "", status }) =>
-      metrics.value(SLUICE.requests, path ?? "other", model, route, String(status)).add(1),
+    ...measureRequests(metrics, models.find),
+    answered({ path, model = "", route = "", status }) {
+      const count = metrics.value(SLUICE.requests, path ?? "other", model, route, String(status));
+      return () => count.add(1);
+    },
     tried: (upstream, outcome) => metrics.value(SLUICE.upstreamTries, upstream, outcome).add(1),
     write() {
       readModels(metrics, models);

@@ -16,7 +16,7 @@ import {
 import type { GenerationEvent } from "../../generation/event.ts";
 import { type Evaluation, type News, targetOf } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import type { Follow, Follower } from "../../generation/watch.ts";
+import type { Follow, Follower, FollowRepeat } from "../../generation/watch.ts";
 import { GEN_AI, SLUICE } from "./families.ts";
 import type { Metrics } from "./registry.ts";
 import { addTokens, type From, findSeries, type ModelSeries, type Outcome } from "./series.ts";
@@ -34,8 +34,11 @@ type Books = {
   readonly find: FindModel;
 };
 
+/** What counts requests. */
+export type RequestMeasure = { readonly follow: Follow; readonly followRepeat: FollowRepeat };
+
 /** Counts requests to models. A token costs a comparison; all else happens once for a request. */
-export function measureRequests(metrics: Metrics, find: FindModel): Follow {
+export function measureRequests(metrics: Metrics, find: FindModel): RequestMeasure {
   const known = new Map<string, ModelSeries>();
 
   function seriesOf(model: string): ModelSeries {
@@ -47,7 +50,15 @@ export function measureRequests(metrics: Metrics, find: FindModel): Follow {
   }
 
   const books: Books = { metrics, seriesOf, find };
-  return (request, startedMs) => new MeasuredRequest(books, request, startedMs);
+  return {
+    follow: (request, startedMs) => new MeasuredRequest(books, request, startedMs),
+    followRepeat({ model }, startedMs, endMs) {
+      const { hits, outcomes, duration } = seriesOf(model);
+      hits().add(1);
+      outcomes.done.add(1);
+      duration.cache.observe((endMs - startedMs) / 1_000);
+    },
+  };
 }
 
 /** One request. A class, since it is made for each request: its functions are not. */

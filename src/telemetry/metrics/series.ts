@@ -14,6 +14,8 @@ export type ModelSeries = {
   readonly firstToken: Readonly<Record<From, Distribution>>;
   readonly duration: Readonly<Record<From, Distribution>>;
   readonly queueWait: Distribution;
+  /** Answers from the response cache's memory. */
+  readonly hits: () => Value;
   readonly cost: Value;
   readonly energy: Value;
   readonly stages: () => Stages;
@@ -47,6 +49,7 @@ export function findSeries(metrics: Metrics, model: string): ModelSeries {
     cache: metrics.distribution(family, model, "cache"),
   });
   let stages: Stages | undefined;
+  let hits: Value | undefined;
   const outcome = (word: Outcome) => metrics.value(SLUICE.generations, model, word);
   return {
     tokens: {
@@ -63,6 +66,10 @@ export function findSeries(metrics: Metrics, model: string): ModelSeries {
     queueWait: metrics.distribution(SLUICE.queueWait, model),
     cost: metrics.value(SLUICE.cost, model),
     energy: metrics.value(SLUICE.energy, model),
+    hits() {
+      hits ??= metrics.value(SLUICE.cacheAnswers, model, "hit", "memory");
+      return hits;
+    },
     stages() {
       stages ??= findStages(metrics, model);
       return stages;

@@ -2,10 +2,11 @@ import type { Backend, BackendState } from "../../generation/backend.ts";
 import type { EmbeddingRequest } from "../../generation/embedding.ts";
 import { type Backends, followStates } from "../../generation/follow-states.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
-import type { Follow } from "../../generation/watch.ts";
+import type { Follow, FollowRepeat } from "../../generation/watch.ts";
 import { awayMs, createModelLoad, type ModelLoad, noteState } from "./load.ts";
 import type { PrefixDoctor, WasAway } from "./prefix/doctor.ts";
-import { type Books, RequestRecord } from "./record.ts";
+import { type AnswerFacts, type Books, RequestRecord } from "./record.ts";
+import { type RepeatNote, recordOf } from "./repeat.ts";
 
 /** An answer over HTTP, when it was sent. */
 type BookedAnswer = {
@@ -25,6 +26,7 @@ type BookedAnswer = {
 /** The last requests, in memory. */
 export type RequestBook = {
   readonly follow: Follow;
+  readonly followRepeat: FollowRepeat;
   /** @param durationMs since the request came */
   readonly answered: (answer: BookedAnswer, requestId: string, durationMs: number) => void;
   /** The latest first. */
@@ -45,6 +47,8 @@ export type RequestBookOptions = {
   readonly now?: () => number;
 };
 
+type Kept = RequestRecord | RepeatNote;
+
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_MODELS = 1_000;
 /** What one record takes without its steps, stages and tries. */
@@ -56,7 +60,7 @@ const CLOCK_MS = 5;
 export function createRequestBook(options: RequestBookOptions): RequestBook {
   const { models, limit, maxBytes = MAX_BYTES, openDoctor, now = () => performance.now() } = options;
   // A ring: of a map in which each request replaces an older one V8 would keep dead tables (see `http/traffic.ts`).
-  const ring: (RequestRecord | undefined)[] = Array.from({ length: limit });
+  const ring: (Kept | undefined)[] = Array.from({ length: limit });
   let next = 0;
   let bytes = 0;
   const loads = new Map<string, ModelLoad>();
@@ -81,34 +85,38 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
     return made;
   }
 
-  function add(record: RequestRecord): void {
+  function add(kept: Kept): void {
     const dropped = ring[next];
     if (dropped !== undefined) drop(dropped);
-    ring[next] = record;
+    ring[next] = kept;
     next = (next + 1) % limit;
   }
 
-  function drop(record: RequestRecord): void {
-    bytes -= sizeOf(record);
-    record.isDropped = true;
+  function drop(kept: Kept): void {
+    bytes -= sizeOf(kept);
+    if (kept instanceof RequestRecord) kept.isDropped = true;
   }
 
-  /** The records from the latest on. */
-  function* latest(): Generator<RequestRecord> {
+  /** What is kept, from the latest on. */
+  function* latest(): Generator<Kept> {
     for (let back = 1; back <= limit; back++) {
-      const record = ring[(next - back + limit) % limit];
-      if (record !== undefined) yield record;
+      const kept = ring[(next - back + limit) % limit];
+      if (kept !== undefined) yield kept;
     }
   }
 
-  function ended(record: RequestRecord, request: GenerationRequest | EmbeddingRequest): void {
-    if (!record.isDropped) bytes += sizeOf(record);
+  function makeRoom(): void {
     for (let at = next; bytes > maxBytes && at < next + limit; at++) {
       const oldest = ring[at % limit];
       if (oldest?.endMs === undefined) continue;
       ring[at % limit] = undefined;
       drop(oldest);
     }
+  }
+
+  function ended(record: RequestRecord, request: GenerationRequest | EmbeddingRequest): void {
+    if (!record.isDropped) bytes += sizeOf(record);
+    makeRoom();
     if (doctor !== undefined) examine(record, request, doctor, loads);
   }
 
@@ -120,45 +128,69 @@ export function createRequestBook(options: RequestBookOptions): RequestBook {
 
   return {
     follow,
+    followRepeat(request, startedMs, endMs) {
+      add({ request, startedMs, endMs, answer: undefined });
+      bytes += RECORD_BYTES;
+      makeRoom();
+    },
     answered(answer, requestId, durationMs) {
-      const { method, path, model, status, error, refusal, keyId, keyName, preset } = answer;
+      const { method, path, model, status, error, refusal } = answer;
       if (path === undefined || path.startsWith("/admin/")) return;
       const sentMs = now();
       const arrivedMs = sentMs - durationMs;
-      const facts = {
-        ...{ path, status, error, refusal, preset, durationMs, sentMs },
-        key: keyId === undefined ? undefined : { id: keyId, name: keyName ?? keyId },
-      };
+      const facts = () => factsOf(answer, path, durationMs, sentMs);
       let isKnown = false;
-      for (const record of latest()) {
-        if (record.id === requestId) {
-          record.answer = facts;
+      for (const kept of latest()) {
+        if (!(kept instanceof RequestRecord)) {
+          if (kept.request.id === requestId) {
+            kept.answer = facts;
+            return;
+          }
+          if (kept.startedMs < arrivedMs - CLOCK_MS) break;
+          continue;
+        }
+        if (kept.id === requestId) {
+          kept.answer = facts();
           isKnown = true;
           // With thousands of stored answers a second each look counts, and these are one work each.
-          if (record.isReplay) break;
-        } else if (record.operation !== undefined && record.startedMs < arrivedMs - CLOCK_MS) {
+          if (kept.isReplay) break;
+        } else if (kept.operation !== undefined && kept.startedMs < arrivedMs - CLOCK_MS) {
           break;
         }
       }
       const isRefused = method === "POST" && status >= 400 && status !== UNAUTHORIZED;
       if (isKnown || !isRefused) return;
       const record = new RequestRecord(requestId, arrivedMs, undefined, undefined);
-      Object.assign(record, { model, state: "failed", error, refusal, endMs: sentMs, answer: facts });
+      Object.assign(record, { model, state: "failed", error, refusal, endMs: sentMs, answer: facts() });
       add(record);
       bytes += sizeOf(record);
     },
-    list: () => [...latest()],
+    list: () => Array.from(latest(), toRecord),
     find(id) {
-      for (const record of latest()) if (record.id === id) return record;
+      for (const kept of latest())
+        if ((kept instanceof RequestRecord ? kept : kept.request).id === id) return toRecord(kept);
       return undefined;
     },
     close: stop,
   };
 }
 
+function toRecord(kept: Kept): RequestRecord {
+  return kept instanceof RequestRecord ? kept : recordOf(kept);
+}
+
+function factsOf(answer: BookedAnswer, path: string, durationMs: number, sentMs: number): AnswerFacts {
+  const { status, error, refusal, keyId, keyName, preset } = answer;
+  return {
+    ...{ path, status, error, refusal, preset, durationMs, sentMs },
+    key: keyId === undefined ? undefined : { id: keyId, name: keyName ?? keyId },
+  };
+}
+
 /** Only once it has ended, and then the same each time. */
-function sizeOf(record: RequestRecord): number {
+function sizeOf(record: Kept): number {
   if (record.endMs === undefined) return 0;
+  if (!(record instanceof RequestRecord)) return RECORD_BYTES;
   const { steps, stages, retries, route } = record;
   return (
     RECORD_BYTES + 8 * (steps?.at.length ?? 0) + 160 * (stages.length + retries.length + (route?.steps.length ?? 0))

@@ -1,17 +1,30 @@
 import type { TraceContext } from "../../generation/trace.ts";
-import type { Follow, Follower } from "../../generation/watch.ts";
+import type { Follow, Follower, FollowRepeat } from "../../generation/watch.ts";
 import type { TraceSettings } from "./environment.ts";
-import { openTraceExport, type TraceExport } from "./export.ts";
 import { recordWork, type Work } from "./record.ts";
-import { type Answer, contextOf, spanOfAnswer, spanOfWork } from "./tree.ts";
+import { openTeller, type Teller } from "./teller.ts";
+import { type Answer, contextOf } from "./tree.ts";
+
+/** What is the same in all answers that are alike. */
+type Alike = Pick<Answer, "method" | "path" | "route" | "status" | "error" | "keyId" | "preset">;
+
+/** What an answer has of its own. */
+export type OwnAnswer = {
+  readonly requestId: string;
+  /** From its arrival until it was sent. */
+  readonly ms: number;
+  readonly clientTrace: () => TraceContext | undefined;
+  /** Its place, as it was told at its arrival; undefined if nobody was told of one. */
+  readonly trace?: TraceContext | undefined;
+};
 
 /** Tells a collector of requests. */
 export type Traces = {
   /** The place of a request in its client's trace, or in its own, for its work and for other servers. */
   readonly contextOf: (requestId: string, client: TraceContext | undefined) => TraceContext | undefined;
-  /** @param own its place, as it was told at its arrival; undefined if nobody was told of one */
-  readonly answered: (answer: Answer, client: TraceContext | undefined, own: TraceContext | undefined) => void;
+  readonly answered: (alike: Alike, own: OwnAnswer) => void;
   readonly follow: Follow;
+  readonly followRepeat: FollowRepeat;
   /** Sends what is left. */
   readonly close: () => Promise<void>;
 };
@@ -22,7 +35,7 @@ export type TracesOptions = {
   /** The kind of the server that answers for a model; undefined for this machine. */
   readonly providerOf: (model: string) => string | undefined;
   readonly warn: (problem: string) => void;
-  readonly open?: typeof openTraceExport;
+  readonly open?: (options: Pick<TracesOptions, "settings" | "version" | "warn">) => Teller;
   /** The time, by a monotonic clock in ms. */
   readonly now?: () => number;
 };
@@ -33,16 +46,15 @@ export type TracesOptions = {
  */
 const MAX_PER_SECOND = 100;
 
-/** Reads OpenTelemetry's libraries, so it is called only where traces are asked for. */
-export async function openTraces({
+export function openTraces({
   settings,
   version,
   providerOf,
   warn,
-  open = openTraceExport,
+  open = openTeller,
   now = () => performance.now(),
-}: TracesOptions): Promise<Traces> {
-  const spans: TraceExport = await open({ settings, version, toUnixMs: (ms) => performance.timeOrigin + ms, warn });
+}: TracesOptions): Traces {
+  const { tell, close } = open({ settings, version, warn });
   const { share, heedsClient } = settings.sampler;
 
   const mayTell = boundRate(MAX_PER_SECOND, now);
@@ -53,19 +65,24 @@ export async function openTraces({
     return Number.parseInt(traceId.slice(0, 8), 16) < share * 2 ** 32 && mayTell();
   }
 
-  const record = recordWork((work) => tellWork(work, spans, providerOf), settings.withContent);
-  const place = (requestId: string, client: TraceContext | undefined) => contextOf(requestId, client, isSampled);
+  const record = recordWork((work) => tellWork(work, tell, providerOf), settings.withContent);
 
   return {
-    contextOf: place,
-    answered(answer, client, placed) {
-      const own = placed ?? place(answer.requestId, client);
-      if (own?.isSampled === true) spans.tell(spanOfAnswer(answer), client, own);
+    contextOf: (requestId, client) => contextOf(requestId, client, isSampled),
+    answered(alike, { requestId, ms, clientTrace, trace }) {
+      if (trace?.isSampled === false) return;
+      const client = clientTrace();
+      const own = trace ?? contextOf(requestId, client, isSampled);
+      if (own?.isSampled !== true) return;
+      const endMs = now();
+      tell({ type: "answer", answer: { ...alike, requestId, startedMs: endMs - ms, endMs }, client, own });
     },
     follow(request, startedMs) {
       return request.terms?.trace?.isTold === true ? record(request, startedMs) : NOBODY;
     },
-    close: spans.close,
+    // The span of the answer is all that is told.
+    followRepeat() {},
+    close,
   };
 }
 
@@ -87,6 +104,6 @@ function boundRate(perSecond: number, now: () => number): () => boolean {
 }
 
 /** Work of the gateway's own, such as a warm-up, is in nobody's trace. */
-function tellWork({ trace, ...work }: Work, spans: TraceExport, providerOf: TracesOptions["providerOf"]): void {
-  if (trace?.isSampled === true) spans.tell(spanOfWork(work, providerOf(work.model)), trace);
+function tellWork({ trace, ...work }: Work, tell: Teller["tell"], providerOf: TracesOptions["providerOf"]): void {
+  if (trace?.isSampled === true) tell({ type: "work", work, provider: providerOf(work.model), trace });
 }

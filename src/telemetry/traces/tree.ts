@@ -153,8 +153,8 @@ export function contextOf(
   client: TraceContext | undefined,
   isSampled: (traceId: string, client: boolean | undefined) => boolean,
 ): TraceContext | undefined {
-  const digits = /^req_([0-9a-f]{32})$/.exec(requestId)?.[1];
-  if (digits === undefined) return undefined;
+  if (!/^req_[0-9a-f]{32}$/.test(requestId)) return undefined;
+  const digits = requestId.slice(4);
   const traceId = client?.traceId ?? digits;
   const isTold = isSampled(traceId, client?.isSampled);
   return { traceId, spanId: digits.slice(16), isSampled: isTold, state: client?.state, isTold };

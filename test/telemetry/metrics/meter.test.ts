@@ -105,6 +105,28 @@ describe("the metrics of requests to models", () => {
     expect(read("sluice_completion_tokens_total")).toBe(3);
   });
 
+  it("count a repeated answer as another that the cache has stored", async () => {
+    const repeat = { tokens: 9, ageSeconds: 1, ttlSeconds: 1 };
+    const repeating: Generate = async function* () {
+      yield { type: "started", promptTokens: 0, cachedTokens: 0, isReplay: true };
+    };
+    const [once, each] = await Promise.all(
+      [true, false].map(async (isTaken) => {
+        const { meter } = setUp();
+        const watch = createWatch(() => 0);
+        watch.follow(meter.follow, isTaken ? meter.followRepeat : undefined);
+        await collect(compose([watch.layer], repeating)(generationRequest({ model: "m", repeat })));
+        return readMetrics(meter.write()).samples.filter(({ name }) => /^sluice_(?!model|build)/.test(name));
+      }),
+    );
+    expect(once).toEqual(each);
+    expect(once).toContainEqual({
+      name: "sluice_cache_requests_total",
+      labels: { model: "m", outcome: "hit", tier: "memory" },
+      value: 1,
+    });
+  });
+
   it("count stored answers apart, and no tokens for them", async () => {
     const { run, read } = setUp();
     const outcome = { type: "hit", ageSeconds: 1, ttlSeconds: 1 } as const;

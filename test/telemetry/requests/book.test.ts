@@ -35,6 +35,23 @@ describe("the last requests", () => {
     );
   });
 
+  it("have repeated answers among them, within the same bounds, as what they are", async () => {
+    const { book, run, answered } = openBook({ limit: 3 });
+    const repeat = { tokens: 9, ageSeconds: 1, ttlSeconds: 1 };
+    const terms = { ...OWN_TERMS, tenant: "key_1" };
+    await run({}, ...ANSWER);
+    for (let count = 0; count < 2; count++) {
+      answered(await run({ repeat, terms }, { type: "started", isReplay: true }), { keyName: "laptop" });
+    }
+    await run({}, ...ANSWER);
+    expect(book.list().map(({ id }) => id)).toEqual(["req_4", "req_3", "req_2"]);
+    const record = book.find("req_3");
+    expect(record).toMatchObject({
+      ...{ id: "req_3", model: "m", state: "done", cache: "hit", isReplay: true, tenant: "key_1" },
+      answer: { path: "/v1/chat/completions", status: 200, key: { id: "key_1", name: "laptop" } },
+    });
+  });
+
   it("tell of an answer what HTTP knows of it", async () => {
     const { book, run, answered } = openBook();
     const record = await run({}, ...ANSWER);

@@ -36,7 +36,7 @@ export function openBook(options: Partial<RequestBookOptions> = {}) {
   const directory = createModelDirectory([servedModel(model)]);
   const book = createRequestBook({ models: directory, limit: 10, now: () => ms, ...options });
   const watch = createWatch(() => ms);
-  watch.follow(book.follow);
+  watch.follow(book.follow, book.followRepeat);
   let requests = 0;
   const play = (steps: readonly Step[]): Generate =>
     async function* ({ observe }) {

@@ -10,12 +10,12 @@ const SETTINGS: TraceSettings = {
 const CLIENT = { traceId: "4".repeat(32), spanId: "7".repeat(16), isSampled: true, state: undefined };
 
 /** Traces on a clock that stands still in between. */
-async function open() {
+function open() {
   let ms = 0;
   const told: string[] = [];
-  const traces = await openTraces({
+  const traces = openTraces({
     ...{ settings: SETTINGS, version: "1", providerOf: () => undefined, warn: () => {}, now: () => ms },
-    open: async () => ({ tell: ({ name }) => void told.push(name), close: async () => {} }),
+    open: () => ({ tell: ({ type }) => void told.push(type), close: async () => {} }),
   });
   let requests = 0;
   const place = (client?: typeof CLIENT) =>
@@ -32,7 +32,7 @@ async function open() {
 }
 
 test("no more than a hundred requests a second are told of, and all whose clients are in a trace", async () => {
-  const { count, pass } = await open();
+  const { count, pass } = open();
   expect(count(1_000)).toBe(100);
   expect(count(1_000, CLIENT)).toBe(1_000);
   pass(500);
@@ -42,15 +42,15 @@ test("no more than a hundred requests a second are told of, and all whose client
 });
 
 test("a request is told of whole or not at all", async () => {
-  const { traces, told, place, count } = await open();
+  const { traces, told, place, count } = open();
   const answer = {
-    ...{ requestId: `req_${"a".repeat(32)}`, method: "POST", path: "/", route: "/", status: 200 },
-    ...{ error: undefined, keyId: undefined, preset: undefined, startedMs: 0, endMs: 1 },
+    ...{ method: "POST", path: "/", route: "/", status: 200 },
+    ...{ error: undefined, keyId: undefined, preset: undefined },
   };
   const work = (trace: ReturnType<typeof place>) => {
     const request = generationRequest({ terms: { tenant: "local", priority: "default", ...(trace && { trace }) } });
     traces.follow(request, 0).note({ type: "ended", outcome: "done" }, () => 1);
-    traces.answered(answer, undefined, trace);
+    traces.answered(answer, { requestId: `req_${"a".repeat(32)}`, ms: 1, clientTrace: () => undefined, trace });
   };
   work(place());
   expect(told).toHaveLength(2);
