@@ -12,6 +12,7 @@ import { createBackgroundRuns } from "../http/responses/background.ts";
 import { createStreamsDoor, type JournalOptions } from "../http/streams/door.ts";
 import type { Access } from "../keys/access.ts";
 import { outputLifeOf } from "../protocols/batches/batch.ts";
+import { openStreamWriter } from "../store/streams-apart.ts";
 import { composeLayers, type Layers } from "./layers.ts";
 import { createLife, type Life } from "./life.ts";
 import { openLive } from "./live.ts";
@@ -133,7 +134,9 @@ function openJournal(
   } catch (error) {
     logger.warn({ err: error }, "streams of an earlier run can't be taken up");
   }
-  return { store: state.streams, logger, requestAs: ask };
+  // A state in memory belongs to its thread.
+  const writer = config.stateFile === ":memory:" ? undefined : openStreamWriter(config.stateFile);
+  return { store: { ...state.streams, ...writer }, logger, requestAs: ask };
 }
 
 function openGatewayBatches(

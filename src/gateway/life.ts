@@ -59,7 +59,7 @@ export function createLife(parts: LifeParts): Life {
     await Promise.all([...directory.list().map(({ close }) => close?.()), departures.close(), upstreams()?.close()]);
     // Without engines they have failed by now, and that is stored.
     await Promise.all([runs.settled(), streams.settled()]);
-    streams.close();
+    await streams.close();
     await Promise.all([cache.save(), cache.settled(), observers.close()]);
     access.flush();
     redis?.close();

@@ -20,7 +20,7 @@ export type StreamRecord = {
 type WrittenStream = StreamRecord & { readonly steps: readonly string[]; readonly charged: Charged | undefined };
 
 /** What is written at once. */
-type StreamChanges = {
+export type StreamChanges = {
   readonly begun: readonly StreamRecord[];
   /** The next steps of a stream, as JSON. */
   readonly steps: readonly { readonly stream: string; readonly position: number; readonly body: string }[];

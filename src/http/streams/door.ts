@@ -1,14 +1,13 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { Clock } from "../../clock.ts";
-import type { StreamStore } from "../../store/streams.ts";
 import type { InnerCaller, requestAs } from "../arrival.ts";
 import type { HttpEnv } from "../context.ts";
 import { cutThroughOf } from "../cut-through.ts";
 import { type Framing, type Outlet, WEB_STREAM } from "../event-stream.ts";
 import { tenantOf } from "../tenant.ts";
 import { asksToResume, LAST_EVENT_HEADER, type StreamPlace } from "./asked.ts";
-import type { Journals, Revival, StreamJournal } from "./journal.ts";
+import type { JournalStore, Journals, Revival, StreamJournal } from "./journal.ts";
 import type { StreamLimits, Streams } from "./streams.ts";
 
 /** The way to the streams that are kept. Their code is loaded by the first request that asks for it. */
@@ -27,7 +26,7 @@ export type StreamsDoor = {
   readonly leave: () => void;
   readonly suspend: () => void;
   readonly settled: () => Promise<void>;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 };
 
 /** A request whose stream will be kept. */
@@ -42,7 +41,10 @@ export type Hold = {
 };
 
 export type JournalOptions = {
-  readonly store: StreamStore;
+  readonly store: JournalStore & {
+    /** Called when nothing will be written any more. */
+    readonly close?: () => Promise<void>;
+  };
   readonly logger: Pick<Logger, "warn">;
   /** Sends a request within the process. */
   readonly requestAs: (caller: InnerCaller) => ReturnType<typeof requestAs>;
@@ -84,6 +86,7 @@ export function createStreamsDoor(limits: StreamLimits, { journal, clock = CLOCK
   const revivals = new Map<string, Promise<Response | undefined>>();
   let opened: { readonly streams: Streams; readonly journals: Journals | undefined } | undefined;
   let isLeaving = false;
+  let flushed: Promise<void> | undefined;
 
   async function open() {
     if (opened !== undefined) return opened;
@@ -168,12 +171,13 @@ export function createStreamsDoor(limits: StreamLimits, { journal, clock = CLOCK
     },
     suspend() {
       opened?.streams.suspend();
-      opened?.journals?.flush();
+      flushed = opened?.journals?.flush();
     },
-    settled: async () => opened?.streams.settled(),
-    close() {
+    settled: async () => void (await Promise.all([flushed, opened?.streams.settled()])),
+    async close() {
       opened?.streams.close();
-      opened?.journals?.flush();
+      await opened?.journals?.flush();
+      await journal?.store.close?.();
     },
   };
 }

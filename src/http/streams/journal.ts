@@ -4,7 +4,7 @@ import { z } from "zod";
 import { JournalError } from "../../generation/errors.ts";
 import type { Journal, JournalStep } from "../../generation/journal.ts";
 import type { Spent } from "../../generation/news.ts";
-import type { Charged, StreamRecord, StreamStore } from "../../store/streams.ts";
+import type { Charged, StreamChanges, StreamRecord, StreamStore } from "../../store/streams.ts";
 
 /** Between two writes to the state file there is at least this, for all streams together. */
 const GAP_MS = 10;
@@ -45,12 +45,18 @@ export type Journals = {
   readonly find: (id: string, tenant: string) => Revival | { readonly lost: string } | undefined;
   /** Removes what an earlier process wrote. Returns whether there was anything. */
   readonly remove: (id: string, tenant: string) => boolean;
-  /** Writes what is left. */
-  readonly flush: () => void;
+  /** Writes what is left. Never rejects. */
+  readonly flush: () => Promise<void>;
+};
+
+/** Where streams are written. */
+export type JournalStore = Pick<StreamStore, "find"> & {
+  /** In one transaction, which may be another thread's. It is not called before the last call has ended. */
+  readonly write: (changes: StreamChanges) => void | Promise<void>;
 };
 
 export type JournalsOptions = {
-  readonly store: StreamStore;
+  readonly store: JournalStore;
   readonly logger: Pick<Logger, "warn">;
   /** What all journals together may take, in characters. */
   readonly maxLength: number;
@@ -58,7 +64,7 @@ export type JournalsOptions = {
   readonly now: () => number;
 };
 
-type Written = { readonly fail: () => void; readonly settle: () => void };
+type Written = { readonly fail: () => void };
 type Batch = {
   readonly begun: Map<string, StreamRecord>;
   readonly steps: Map<string, { readonly position: number; readonly bodies: JournalStep[] }>;
@@ -74,6 +80,9 @@ const NOT_WRITTEN = "It could not be written to the state file.";
 export function createJournals({ store, logger, maxLength, now }: JournalsOptions): Journals {
   let batch = newBatch();
   let isPlanned = false;
+  /** The write that is under way, and what it writes. */
+  let writing: Promise<void> | undefined;
+  let flying: Batch | undefined;
   let writtenMs = Number.NEGATIVE_INFINITY;
   let length = 0;
   /** Could not be removed yet. */
@@ -84,6 +93,11 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
   function plan(): void {
     if (isPlanned) return;
     isPlanned = true;
+    // What comes while one write is under way is the next one.
+    if (writing === undefined) planNext();
+  }
+
+  function planNext(): void {
     const waitMs = writtenMs + GAP_MS - now();
     // What one turn of the event loop brings is written at once.
     if (waitMs <= 0) setImmediate(write);
@@ -91,35 +105,77 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
   }
 
   function write(): void {
+    // It may have been written with what was flushed.
+    if (!isPlanned || writing !== undefined) return;
     isPlanned = false;
-    const { begun, steps, charged, ended, streams, callbacks } = batch;
+    const own = batch;
     batch = newBatch();
     writtenMs = now();
-    for (const id of left) ended.add(id);
-    try {
-      if (begun.size + steps.size + charged.size + ended.size > 0) {
-        store.write({
-          begun: [...begun.values()],
-          steps: [...steps].map(([stream, { position, bodies }]) => ({
-            ...{ stream, position, body: JSON.stringify(bodies) },
-          })),
-          charged: [...charged].map(([stream, what]) => ({ stream, what })),
-          ended: [...ended],
-        });
-      }
-      left.clear();
-    } catch (error) {
-      logger.warn(
-        { err: error, streams: streams.size },
-        "streams could not be written down: they go on, but a restart of the gateway would end them",
-      );
-      for (const id of ended) left.add(id);
-      for (const stream of streams) stream.fail();
-      // Why they can't go on is told as soon as there is room.
-      for (const [id, record] of begun) if (record.lost !== null) batch.begun.set(id, record);
+    for (const id of left) own.ended.add(id);
+    const { begun, steps, charged, ended } = own;
+    if (begun.size + steps.size + charged.size + ended.size === 0) {
+      settle(own);
+      return;
     }
-    for (const stream of streams) stream.settle();
+    try {
+      const written = store.write({
+        begun: [...begun.values()],
+        steps: [...steps].map(([stream, { position, bodies }]) => ({
+          ...{ stream, position, body: JSON.stringify(bodies) },
+        })),
+        charged: [...charged].map(([stream, what]) => ({ stream, what })),
+        ended: [...ended],
+      });
+      if (written === undefined) {
+        succeed(own);
+        return;
+      }
+      flying = own;
+      writing = written.then(
+        () => end(() => succeed(own)),
+        (error: unknown) => end(() => fail(own, error)),
+      );
+    } catch (error) {
+      fail(own, error);
+    }
+  }
+
+  function end(settleBatch: () => void): void {
+    writing = flying = undefined;
+    settleBatch();
+    if (isPlanned) planNext();
+  }
+
+  function succeed(own: Batch): void {
+    left.clear();
+    settle(own);
+  }
+
+  function fail(own: Batch, error: unknown): void {
+    const { begun, ended, streams } = own;
+    logger.warn(
+      { err: error, streams: streams.size },
+      "streams could not be written down: they go on, but a restart of the gateway would end them",
+    );
+    for (const id of ended) left.add(id);
+    for (const stream of streams) stream.fail();
+    // What was noted meanwhile would follow on a gap, also of a stream that is left to the next process.
+    for (const id of own.steps.keys()) batch.steps.delete(id);
+    // Why they can't go on is told as soon as there is room.
+    for (const [id, record] of begun) if (record.lost !== null && !batch.begun.has(id)) batch.begun.set(id, record);
+    settle(own);
+  }
+
+  function settle({ callbacks }: Batch): void {
     for (const callback of callbacks) callback();
+  }
+
+  async function flush(): Promise<void> {
+    do {
+      await writing;
+      isPlanned = true;
+      write();
+    } while (writing !== undefined);
   }
 
   type Open = {
@@ -137,7 +193,6 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
     const isRevived = earlierPrints.length > 0;
     let position = from;
     let own = 0;
-    let isDirty = false;
     let state: "on" | "lost" | "over" = "on";
     let why = "";
     let isAnnounced = isRevived;
@@ -146,13 +201,9 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
       fail() {
         lose(NOT_WRITTEN);
       },
-      settle() {
-        isDirty = false;
-      },
     };
 
     function change(): void {
-      isDirty = true;
       batch.streams.add(written);
       plan();
     }
@@ -232,8 +283,9 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
         return hash("sha256", JSON.stringify([id, record.seed, name, count]), "hex");
       },
       whenWritten(callback) {
-        if (isDirty) batch.callbacks.push(callback);
-        else callback();
+        const last = [batch, flying].find((each) => each?.streams.has(written));
+        if (last === undefined) callback();
+        else last.callbacks.push(callback);
       },
       lose,
       announce() {
@@ -281,7 +333,7 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
       plan();
       return true;
     },
-    flush: write,
+    flush,
   };
 }
 

@@ -6,7 +6,8 @@ import type { JournalStep } from "../../../src/generation/journal.ts";
 import type { GenerationRequest } from "../../../src/generation/request.ts";
 import { requestAs } from "../../../src/http/arrival.ts";
 import { createStreamsDoor, type JournalOptions } from "../../../src/http/streams/door.ts";
-import type { StreamStore } from "../../../src/store/streams.ts";
+import type { JournalStore } from "../../../src/http/streams/journal.ts";
+import type { StreamChanges, StreamStore } from "../../../src/store/streams.ts";
 import { openState, temporaryFolder } from "../../store/support.ts";
 import { createTestApp, loopTurn, script } from "../support.ts";
 import { begin, readEvents, STREAMED } from "./support.ts";
@@ -60,21 +61,29 @@ async function readWhile(response: Response, count: number, stands: Promise<void
   return readEvents(new Response(body, { headers: response.headers }), count);
 }
 
-/** A gateway's process: killed, it writes nothing more. */
-function run(file: string, pid: number, generate: ReturnType<typeof script>) {
+/** A gateway's process: killed, it writes nothing more. @param isApart whether writes take some turns of the event loop, as in a thread of their own */
+function run(file: string, pid: number, generate: ReturnType<typeof script>, isApart: boolean) {
   const state = openState({ file, pid, isAlive: () => false });
   let isAlive = true;
   state.streams.adopt(Date.now() + 60_000);
-  const store: StreamStore = { ...state.streams, write: (changes) => isAlive && state.streams.write(changes) };
+  const write: StreamStore["write"] = (changes) => {
+    if (isAlive) state.streams.write(changes);
+  };
+  async function writeLater(changes: StreamChanges): Promise<void> {
+    await loopTurn();
+    write(changes);
+    await loopTurn();
+  }
+  const store: JournalStore = { ...state.streams, write: isApart ? writeLater : write };
   const inner: JournalOptions["requestAs"] = (caller) => requestAs(app, caller);
   const streams = createStreamsDoor(LIMITS, { journal: { store, logger, requestAs: inner } });
   const { app } = createTestApp({ generate, streams, state });
   return {
     request: (path: string, init?: RequestInit) => app.request(path, init),
     streams,
-    kill() {
+    async kill() {
       isAlive = false;
-      streams.close();
+      await streams.close();
       state.close();
     },
   };
@@ -88,7 +97,8 @@ describe.each(Object.entries(STREAMED))(
         fc.asyncProperty(
           texts,
           fc.array(fc.tuple(fc.nat({ max: 5 }), fc.nat({ max: 9 }), fc.boolean()), { maxLength: 4 }),
-          async (said, lives) => {
+          fc.boolean(),
+          async (said, lives, isApart) => {
             using folder = temporaryFolder();
             const got: string[] = [];
             let id = "";
@@ -97,7 +107,7 @@ describe.each(Object.entries(STREAMED))(
               const isFirst = index === 0;
               const all = isFirst ? Math.max(1, steps) : steps;
               const { generate, stands } = createEngine(said, all);
-              const gateway = run(folder.file, index + 1, generate);
+              const gateway = run(folder.file, index + 1, generate, isApart);
               let response: Response;
               if (isFirst) {
                 ({ response, id } = await begin(gateway.request, asked));
@@ -105,17 +115,23 @@ describe.each(Object.entries(STREAMED))(
                 response = await gateway.request(`/v1/streams/${id}?after=${got.length}`);
                 // Killed before anything was written, which nobody has seen.
                 if (response.status === 404 && got.length === 0) {
-                  gateway.kill();
+                  await gateway.kill();
                   return;
                 }
               }
-              if (response.status === 204) break;
+              if (response.status === 204) {
+                await gateway.kill();
+                break;
+              }
               expect(response.status).toBe(200);
               expect(response.headers.get("sluice-resume")).toBe("grace=60, keep=60, journal");
               const { events, isWhole } = await readWhile(response, count, stands);
               got.push(...events);
-              if (handsOver) gateway.streams.suspend();
-              gateway.kill();
+              if (handsOver) {
+                gateway.streams.suspend();
+                await gateway.streams.settled();
+              }
+              await gateway.kill();
               if (isWhole) break;
             }
             const spoken = got.join("");

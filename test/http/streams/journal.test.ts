@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { JournalError } from "../../../src/generation/errors.ts";
@@ -10,6 +11,7 @@ import { policySchema } from "../../../src/keys/key.ts";
 import { issueKey } from "../../../src/keys/manage.ts";
 import { fullDisk } from "../../../src/store/errors.ts";
 import type { StreamStore } from "../../../src/store/streams.ts";
+import { openStreamWriter } from "../../../src/store/streams-apart.ts";
 import { openState, temporaryFolder } from "../../store/support.ts";
 import { createTestApp, script, servedModel } from "../support.ts";
 import { begin, numberOf, readEvents, STREAMED } from "./support.ts";
@@ -35,7 +37,7 @@ type Run = {
   readonly pid?: number;
   readonly generate?: ReturnType<typeof script>;
   readonly limits?: Partial<StreamLimits>;
-  readonly change?: (store: StreamStore) => StreamStore;
+  readonly change?: (store: StreamStore) => JournalOptions["store"];
   readonly isUpstream?: boolean;
   readonly hasKeys?: boolean;
   readonly isAlive?: (pid: number) => boolean;
@@ -71,7 +73,7 @@ function run({ file, pid = 1, generate = noting(), limits, change = (store) => s
       streams.suspend();
       await streams.settled();
       access.flush();
-      streams.close();
+      await streams.close();
       state.close();
     },
   };
@@ -188,6 +190,42 @@ describe("a stream of an earlier process", () => {
     const second = run({ file: folder.file, pid: 2 });
     expect(await refusalOf(await second.request(`/v1/streams/${id}`))).toMatchObject({
       ...{ status: 410, message: expect.stringContaining("longer than what is written down") },
+    });
+    await second.end();
+  });
+});
+
+describe("a stream whose steps another thread writes", () => {
+  const apart = (file: string, pid: number) => ({
+    ...{ file, pid },
+    change: (store: StreamStore) => ({ ...store, ...openStreamWriter(file, pid) }),
+  });
+
+  it("goes on in the next process from what its client has seen", async () => {
+    using folder = temporaryFolder();
+    const { id, events } = await beginAndEnd({ ...apart(folder.file, 1), generate: stuck });
+    const second = run(apart(folder.file, 2));
+    const rest = await readEvents(await second.request(`/v1/streams/${id}?after=${events.length}`));
+    expect([...events, ...rest.events].map(numberOf)).toEqual([1, 2, 3, 4, 5, 6]);
+    await second.end();
+  });
+
+  it("goes on unwritten if that thread can't write, the log says so, and the next process knows", async () => {
+    using folder = temporaryFolder();
+    const first = run(apart(folder.file, 1));
+    // The thread waits for a quarter of a second and then gives up.
+    const other = new DatabaseSync(folder.file);
+    other.exec("BEGIN IMMEDIATE");
+    const { response, id } = await begin(first.request, chat);
+    const { events } = await readEvents(response);
+    expect(events.map(numberOf)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(JSON.stringify(first.warnings)).toContain("could not be written down");
+    other.exec("ROLLBACK");
+    other.close();
+    await first.end();
+    const second = run(apart(folder.file, 2));
+    expect(await refusalOf(await second.request(`/v1/streams/${id}`))).toMatchObject({
+      ...{ status: 410, message: expect.stringContaining("could not be written") },
     });
     await second.end();
   });
