@@ -1,5 +1,5 @@
 import type { LiveModel, LiveSnapshot } from "../../src/live/snapshot.ts";
-import { formatBytes, formatMs, formatNumber, formatRate } from "../frame/format.ts";
+import { formatBytes, formatMs, formatNumber, formatRate, NOTHING } from "../frame/format.ts";
 import { Card, Empty, Table, Word } from "../frame/parts.tsx";
 import { wordFor } from "./words.ts";
 
@@ -37,12 +37,24 @@ export function ModelsCard({ models, memory }: ModelsCardProps) {
               isNumber: true,
               cell: ({ first_token_ms }) => (first_token_ms === 0 ? "at once" : formatMs(first_token_ms ?? undefined)),
             },
+            {
+              title: "Real ÷ expected",
+              isNumber: true,
+              cell: ({ wait_ratio }) => formatRatio(wait_ratio),
+            },
             { title: "Memory", isNumber: true, cell: ({ memory_bytes }) => formatBytes(memory_bytes ?? undefined) },
           ]}
         />
       )}
     </Card>
   );
+}
+
+/** The median, and within what four of five are. */
+function formatRatio(ratio: LiveModel["wait_ratio"]): string {
+  if (ratio === null) return NOTHING;
+  const [low = "", median = "", high = ""] = ratio.map((each) => each.toFixed(1));
+  return `${median} (${low} to ${high})`;
 }
 
 function State({ model }: { readonly model: LiveModel }) {

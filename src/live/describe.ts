@@ -24,7 +24,10 @@ export type NameOf = (tenant: string) => string;
 export function describeModel(
   model: LiveBackend,
   slots: readonly RatedSlot[],
-  tokensPerSecond: number,
+  {
+    tokensPerSecond,
+    waitRatio,
+  }: { readonly tokensPerSecond: number; readonly waitRatio: readonly number[] | undefined },
   nameOf: NameOf,
 ): LiveModel {
   const { id, state, upstream, residence, occupancy, workload, details } = model;
@@ -48,6 +51,7 @@ export function describeModel(
     waiting: load?.waiting ?? 0,
     running: load?.running ?? 0,
     first_token_ms: load?.firstTokenMs ?? null,
+    wait_ratio: waitRatio === undefined ? null : [...waitRatio],
     tokens_per_second: tokensPerSecond,
     slots: slots.map((slot) => describeSlot(slot, nameOf)),
   };

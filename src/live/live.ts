@@ -109,7 +109,8 @@ export function createLive(sources: LiveSources): Live {
       const rated = slots.of(model.id);
       // Each is the least that it can have been: a sequence may end between two looks, and may have begun before anybody looked.
       const bySlots = rated.reduce((sum, { tokensPerSecond = 0 }) => sum + tokensPerSecond, 0);
-      return describeModel(model, rated, Math.max(bySlots, beat.tokensByModel.get(model.id) ?? 0), nameOf);
+      const tokensPerSecond = Math.max(bySlots, beat.tokensByModel.get(model.id) ?? 0);
+      return describeModel(model, rated, { tokensPerSecond, waitRatio: beat.waitRatios.get(model.id) }, nameOf);
     });
     const { events, seen: total } = states.since(seen);
     seen = total;

@@ -6,11 +6,8 @@ const count = z.int().min(0);
 const ms = z.number().min(0);
 const unixMs = count.describe("Unix time in ms.");
 
-const quantiles = z
-  .array(ms)
-  .length(3)
-  .nullable()
-  .describe("At 50, 95 and 99 %, over the last 15 s; null without any.");
+const three = z.array(ms).length(3);
+const quantiles = three.nullable().describe("At 50, 95 and 99 %, over the last 15 s; null without any.");
 
 const point = z.object({
   at: unixMs,
@@ -81,6 +78,11 @@ const model = z.object({
   waiting: count,
   running: count,
   first_token_ms: ms.nullable().describe("Predicted for a short request."),
+  wait_ratio: three
+    .nullable()
+    .describe(
+      "How true such predictions were: the time to the first token ÷ the one predicted, at 10, 50 and 90 % of the last 100 requests that had one and were looked at; null without any.",
+    ),
   tokens_per_second: z.number().min(0),
   slots: z.array(slot),
 });

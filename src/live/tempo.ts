@@ -1,5 +1,6 @@
 import type { EmbeddingRequest } from "../generation/embedding.ts";
 import type { GenerationEvent } from "../generation/event.ts";
+import { Foresight } from "../generation/foresight.ts";
 import { targetOf } from "../generation/news.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import type { Follow, Follower, Sighting } from "../generation/watch.ts";
@@ -16,6 +17,8 @@ export type Beat = {
   readonly firstTokenMs: readonly number[] | undefined;
   readonly betweenTokensMs: readonly number[] | undefined;
   readonly tokensByModel: ReadonlyMap<string, number>;
+  /** The times to the first token as shares of what was predicted, of a model's last requests: at 10, 50 and 90 %. */
+  readonly waitRatios: ReadonlyMap<string, readonly number[]>;
 };
 
 export type Tempo = {
@@ -26,6 +29,9 @@ export type Tempo = {
 
 const LOOK_BACK_SECONDS = 15;
 const SHARES = [0.5, 0.95, 0.99];
+const RATIO_SHARES = [0.1, 0.5, 0.9];
+/** So many of a model's last predictions are remembered. */
+const MAX_RATIOS = 100;
 
 /** So many models are told apart; the tokens of others are counted in the sum alone. */
 const MAX_MODELS = 256;
@@ -38,6 +44,7 @@ type Second = { prompt: number; ended: number; failed: number; readonly pieces: 
 type Books = {
   readonly second: () => Second;
   readonly densityOf: (model: string) => Density;
+  readonly noteRatio: (model: string, ratio: number) => void;
   readonly first: Spread;
   readonly between: Spread;
 };
@@ -46,6 +53,7 @@ type Books = {
 export function createTempo(): Tempo {
   const [first, between] = [createSpread(LOOK_BACK_SECONDS), createSpread(LOOK_BACK_SECONDS)];
   const densities = new Map<string, Density>();
+  const ratios = new Map<string, number[]>();
   let second = newSecond();
 
   function densityOf(model: string): Density {
@@ -56,7 +64,15 @@ export function createTempo(): Tempo {
     return made;
   }
 
-  const books: Books = { second: () => second, densityOf, first, between };
+  function noteRatio(model: string, ratio: number): void {
+    const own = ratios.get(model) ?? [];
+    if (own.length === 0 && ratios.size >= MAX_MODELS) return;
+    own.push(ratio);
+    if (own.length > MAX_RATIOS) own.shift();
+    ratios.set(model, own);
+  }
+
+  const books: Books = { second: () => second, densityOf, noteRatio, first, between };
   return {
     follow: (request, startedMs) => new TimedRequest(books, request, startedMs),
     beat() {
@@ -66,6 +82,7 @@ export function createTempo(): Tempo {
       );
       const beat = {
         ...{ promptTokens, ended, failed, tokensByModel },
+        waitRatios: new Map(Array.from(ratios, ([model, own]) => [model, sharesOf(own)])),
         generatedTokens: [...tokensByModel.values()].reduce((sum, tokens) => sum + tokens, 0),
         firstTokenMs: first.quantiles(SHARES),
         betweenTokensMs: between.quantiles(SHARES),
@@ -76,6 +93,12 @@ export function createTempo(): Tempo {
       return beat;
     },
   };
+}
+
+/** @param values at least one */
+function sharesOf(values: readonly number[]): readonly number[] {
+  const sorted = values.toSorted((a, b) => a - b);
+  return RATIO_SHARES.map((share) => sorted[Math.round(share * (sorted.length - 1))] ?? 0);
 }
 
 function newSecond(): Second {
@@ -94,6 +117,8 @@ class TimedRequest implements Follower {
   #isReplay = false;
   #hasSpoken = false;
   #pieces = 0;
+  /** Undefined unless anything was predicted. */
+  #foresight: Foresight | undefined;
   /** When each choice spoke last. */
   readonly #spokeMs: number[] = [];
 
@@ -123,8 +148,12 @@ class TimedRequest implements Follower {
     }
   }
 
-  note(sighting: Exclude<Sighting, { readonly type: "began" | "event" }>): void {
+  note(sighting: Exclude<Sighting, { readonly type: "began" | "event" }>, now: () => number): void {
     const second = this.#books.second();
+    if ((sighting.type === "routed" || sighting.type === "waiting") && !this.#hasSpoken) {
+      this.#foresight ??= new Foresight();
+      this.#foresight.note(sighting, now);
+    }
     if (sighting.type === "routed") this.#model = targetOf(sighting) ?? this.#model;
     else if (sighting.type === "embedded") second.prompt += sighting.tokens;
     else if (sighting.type === "ended") second.ended += 1;
@@ -137,8 +166,10 @@ class TimedRequest implements Follower {
   #speak(choice: number, atMs: number): void {
     const { second, first, between } = this.#books;
     const before = this.#spokeMs[choice];
-    if (!this.#hasSpoken) first.add(atMs - this.#startedMs);
-    else if (before !== undefined) between.add(atMs - before);
+    if (!this.#hasSpoken) {
+      first.add(atMs - this.#startedMs);
+      this.#foresight?.fulfil(atMs, (_, ratio) => this.#books.noteRatio(this.#model, ratio));
+    } else if (before !== undefined) between.add(atMs - before);
     this.#hasSpoken = true;
     this.#spokeMs[choice] = atMs;
     this.#pieces += 1;

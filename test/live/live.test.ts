@@ -170,6 +170,23 @@ it("has no text of a request or an answer in it", async () => {
   expect(viewer.snapshots()[0]?.point).toMatchObject({ tokens_per_second: 1, prompt_tokens_per_second: 3, ended: 1 });
 });
 
+it("tells how true a model's predicted waits were", async () => {
+  const { clock, look, watch } = createBench();
+  const viewer = look();
+  clock.advance(SECOND);
+  for (const tookMs of [500, 1_000, 4_000]) {
+    const answer = watch.layer(requestOf({ model: "m" }), async function* ({ observe }) {
+      observe?.({ type: "waiting", position: 1, etaMs: 1_000 });
+      clock.advance(tookMs);
+      yield { type: "text", choice: 0, text: "a" };
+    });
+    for await (const _ of answer);
+  }
+  clock.advance(SECOND);
+  const ratios = viewer.snapshots().map(({ models }) => models[0]?.wait_ratio);
+  expect([ratios[0], ratios.at(-1)]).toEqual([null, [0.5, 1, 4]]);
+});
+
 it("tells of loads and restarts from the gateway's start on, and of each once", () => {
   const listeners = new Set<(state: BackendState) => void>();
   const model = servedModel({

@@ -37,7 +37,7 @@ export type Logged = {
 };
 
 /** An answer, for those who count or follow them. */
-export type Answered = {
+type Answered = {
   readonly method: string;
   /** As the client sent it, without its query. */
   readonly url: string;

@@ -10,6 +10,9 @@ const FIRST_TOKEN = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5,
 const LOAD = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256];
 const EACH_TOKEN = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 
+/** Of what was predicted: 1 is as predicted, 2 is twice as long. */
+const RATIO = [0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 8];
+
 const OTEL = ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model"];
 
 /** Sluice's own names. */
@@ -189,6 +192,13 @@ export const SLUICE = {
     type: "gauge",
     help: "The predicted time to the first token of a short request that came now; absent before anything was measured",
     labels: ["model"],
+  },
+  foresight: {
+    name: "sluice_wait_prediction_ratio",
+    type: "histogram",
+    help: "The time to the first token as a share of what was predicted, by who predicted it: queue (when the request came to wait), load (while its model was loaded), route (when it chose the target)",
+    labels: ["model", "class", "by"],
+    buckets: RATIO,
   },
   state: {
     name: "sluice_model_state",

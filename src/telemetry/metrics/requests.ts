@@ -14,6 +14,7 @@ import {
   UpstreamError,
 } from "../../generation/errors.ts";
 import type { GenerationEvent } from "../../generation/event.ts";
+import { Foresight } from "../../generation/foresight.ts";
 import { type Evaluation, type News, targetOf } from "../../generation/news.ts";
 import type { GenerationRequest } from "../../generation/request.ts";
 import type { Follow, Follower, FollowRepeat } from "../../generation/watch.ts";
@@ -69,6 +70,8 @@ class MeasuredRequest implements Follower {
   #model: string;
   #from: From = "model";
   #firstMs: number | undefined;
+  /** Undefined unless anything was predicted. */
+  #foresight: Foresight | undefined;
   /** Tokens. */
   #prompt = 0;
   #cached = 0;
@@ -108,7 +111,7 @@ class MeasuredRequest implements Follower {
         if (event.cost !== undefined) this.#told = (this.#told ?? 0) + event.cost;
         return;
       case "finished":
-        this.#firstMs ??= now();
+        if (this.#firstMs === undefined) this.#begin(now());
         if (event.completionTokens === undefined) this.#hasUntold = true;
         this.#completion += event.completionTokens ?? 0;
         this.#reasoning += event.reasoningTokens ?? 0;
@@ -116,7 +119,7 @@ class MeasuredRequest implements Follower {
       case "prompt":
         return;
       default:
-        this.#firstMs ??= now();
+        if (this.#firstMs === undefined) this.#begin(now());
         this.#pieces += 1;
     }
   }
@@ -126,6 +129,10 @@ class MeasuredRequest implements Follower {
     switch (sighting.type) {
       case "routed":
         this.#model = targetOf(sighting) ?? this.#model;
+        this.#foresee(sighting, now);
+        return;
+      case "waiting":
+        this.#foresee(sighting, now);
         return;
       case "admitted":
         seriesOf(this.#model).queueWait.observe(sighting.waitedMs / 1_000);
@@ -160,6 +167,24 @@ class MeasuredRequest implements Follower {
       default:
         return;
     }
+  }
+
+  #foresee(news: News, now: () => number): void {
+    if (this.#firstMs !== undefined) return;
+    this.#foresight ??= new Foresight();
+    this.#foresight.note(news, now);
+  }
+
+  #begin(atMs: number): void {
+    this.#firstMs = atMs;
+    // Nobody has waited for a stored answer.
+    if (this.#foresight === undefined || this.#from === "cache") return;
+    const { metrics } = this.#books;
+    const { priority = "default" } = this.#request.terms ?? {};
+    this.#foresight.fulfil(atMs, (by, ratio) =>
+      metrics.distribution(SLUICE.foresight, this.#model, priority, by).observe(ratio),
+    );
+    this.#foresight = undefined;
   }
 
   #noteEvaluation({ prefillMs, prefillTokens, decodeMs, decodeTokens, computeMs, joules }: Evaluation): void {

@@ -105,6 +105,17 @@ describe("the metrics of requests to models", () => {
     expect(read("sluice_completion_tokens_total")).toBe(3);
   });
 
+  it("tell how true predicted waits were, by class, without stored answers", async () => {
+    const { run, read } = setUp();
+    const waits = { news: { type: "waiting", position: 2, etaMs: 1_000 } } as const;
+    await run(waits, { passMs: 1_500 }, STARTED, text("a"), FINISHED);
+    await run(waits, { passMs: 9_000 }, { ...STARTED, isReplay: true }, text("a"), FINISHED);
+    await run(waits, { passMs: 9_000 }, { error: new Error("gone") });
+    const labels = { model: "m", class: "default", by: "queue" };
+    expect(read("sluice_wait_prediction_ratio_sum", labels)).toBe(1.5);
+    expect(read("sluice_wait_prediction_ratio_count", labels)).toBe(1);
+  });
+
   it("count a repeated answer as another that the cache has stored", async () => {
     const repeat = { tokens: 9, ageSeconds: 1, ttlSeconds: 1 };
     const repeating: Generate = async function* () {
