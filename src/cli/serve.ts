@@ -13,7 +13,7 @@ import { type CliContext, EXIT } from "./context.ts";
 import { fetchModels, fetchServed } from "./fetch-models.ts";
 import { hasKeys } from "./has-keys.ts";
 import { InterruptedError, type Interrupts, watchInterrupts } from "./interrupts.ts";
-import { checkAddress, explainListenError } from "./listen.ts";
+import { addressesOf, addressOf, checkAddress, explainListenError } from "./listen.ts";
 import { readSettings } from "./read-settings.ts";
 import { createReloading, watchSettings } from "./reloading.ts";
 import { startGateway } from "./start-gateway.ts";
@@ -62,7 +62,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     // Before a model is downloaded in vain. The gateway checks again, and warns.
     const needsKey = hasKeys(config, context.cwd);
     isExposed(config, needsKey);
-    await checkAddress(config);
+    for (const address of addressesOf(config)) await checkAddress(address);
     const { models, onDemand } = await fetchServed(
       config,
       {
@@ -92,7 +92,7 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     return await runUntilEnd(gateway, config, logger, interrupts, context);
   } catch (error) {
     if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);
-    throw explainListenError(error, config);
+    throw explainListenError(error, addressOf(error, config));
   } finally {
     interrupts.dispose();
   }

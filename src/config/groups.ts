@@ -73,6 +73,8 @@ const GROUPS = {
     "drainDelayMs",
     "shutdownGraceMs",
     "metrics",
+    "metricsPort",
+    "metricsHost",
     "recentRequests",
     "prefixDoctor",
     "logLevel",

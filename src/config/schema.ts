@@ -458,6 +458,16 @@ export const configSchema = z.strictObject({
     .enum(["key", "open", "off"])
     .default("key")
     .describe("who may read GET /metrics: who holds a key if there are keys, anyone, or nobody"),
+  metricsPort: z
+    .union([z.literal("none"), z.int().min(0).max(65_535)])
+    .default("none")
+    .describe(
+      "port at which GET /metrics needs no key, and has nothing beside it; 0 picks a free one. Whoever reaches it reads the names of models and how much is asked",
+    ),
+  metricsHost: z
+    .union([z.literal("").describe("nothing, for the address of --host"), z.string().min(1)])
+    .default("")
+    .describe("address to listen on for --metrics-port"),
   recentRequests: z
     .int()
     .min(0)

@@ -31,6 +31,8 @@ export type Gateway = {
   readonly access: Access;
   /** Absent without `readAgain`. */
   readonly reload?: Reload;
+  /** Writes the metrics; undefined if they are off. */
+  readonly writeMetrics: (() => string) | undefined;
   /** Calls `listener` with the events of all later requests, until the returned function is called. */
   observe(listener: Listener): () => void;
   /** Loads the models that are loaded at the start. Rejects with `EngineLoadError` if one can't be loaded; the others are then stopped. */
@@ -98,7 +100,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
   });
   return {
-    ...{ app, front: openFront(options, parts, layers), access, observe: watch.listen },
+    ...{ app, front: openFront(options, parts, layers), access, writeMetrics, observe: watch.listen },
     ...(reload && { reload }),
     ...{
       start: life.start,

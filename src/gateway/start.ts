@@ -1,13 +1,17 @@
 import { setTimeout } from "node:timers/promises";
+import { listenForMetrics } from "../http/metrics-server.ts";
 import type { Reload } from "../http/reload.ts";
-import { listen } from "../http/server.ts";
-import { isExposed } from "../keys/exposure.ts";
+import { METRICS_PATH } from "../http/routes.ts";
+import { type Listening, listen } from "../http/server.ts";
+import { isExposed, isLoopback } from "../keys/exposure.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { GatewayOptions } from "./options.ts";
 
 /** A listening gateway. */
 export type RunningGateway = {
   readonly url: string;
+  /** Where the metrics are without a key; absent if they have no port of their own. */
+  readonly metricsUrl?: string;
   /** Absent without `readAgain`. */
   readonly reload?: Reload;
   /**
@@ -36,16 +40,23 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     ...options.config,
     ...(gateway.front && { front: gateway.front }),
   });
+  let metrics: Listening | undefined;
+  const close = () => {
+    for (const each of [metrics?.server, server]) each?.close();
+    metrics?.end();
+    end();
+  };
   try {
+    metrics = await openMetrics(gateway, options);
     await gateway.start();
   } catch (error) {
-    end();
-    server.close();
+    close();
     throw error;
   }
   const { reload } = gateway;
   return {
     url,
+    ...(metrics && { metricsUrl: `${metrics.url}${METRICS_PATH}` }),
     ...(reload && { reload }),
     async stop(graceMs, delayMs = 0) {
       gateway.leave();
@@ -59,10 +70,22 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       );
       await gateway.stop();
       await settledWithin(closed, FAREWELL_MS);
-      end();
+      // Until the end it can be seen how the rest ends.
+      close();
       await closed;
     },
   };
+}
+
+/** Undefined if the metrics have no port of their own. */
+async function openMetrics({ writeMetrics }: Gateway, { config, logger }: GatewayOptions) {
+  const { metricsPort: port, metricsHost, host: mainHost, allowedHosts } = config;
+  if (port === "none" || writeMetrics === undefined) return undefined;
+  const host = metricsHost === "" ? mainHost : metricsHost;
+  const listening = await listenForMetrics({ ...{ host, port, allowedHosts, limits: config }, write: writeMetrics });
+  const where = isLoopback(host) ? "this machine" : "anyone who reaches it";
+  logger.info(`Metrics for ${where}, without a key: ${listening.url}${METRICS_PATH}`);
+  return listening;
 }
 
 async function warnIfExposed(gateway: Gateway, { config, logger }: GatewayOptions): Promise<void> {

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { CommandError } from "../../src/cli/errors.ts";
-import { checkAddress, explainListenError } from "../../src/cli/listen.ts";
+import { addressesOf, addressOf, checkAddress, explainListenError } from "../../src/cli/listen.ts";
 
 describe("checkAddress", () => {
   it("accepts a free port, and leaves it free", async () => {
@@ -77,5 +77,33 @@ describe("explainListenError", () => {
   it("leaves other errors as they are", () => {
     const error = new Error("something else");
     expect(explainListenError(error, { host: "h", port: 1 })).toBe(error);
+  });
+});
+
+describe("the port of the metrics", () => {
+  const main = { host: "127.0.0.1", port: 8080, metricsHost: "", metrics: "key" } as const;
+
+  it("is at the gateway's own address unless another is named", () => {
+    expect(addressesOf({ ...main, metricsPort: "none" })).toHaveLength(1);
+    expect(addressesOf({ ...main, metricsPort: 9090 })[1]).toMatchObject({ host: "127.0.0.1", port: 9090 });
+    expect(addressesOf({ ...main, metricsPort: 8080, metricsHost: "10.0.0.1" })[1]).toMatchObject({ host: "10.0.0.1" });
+  });
+
+  it("can't be the gateway's own, nor be there where nothing is counted", () => {
+    expect(() => addressesOf({ ...main, metricsPort: 8080 })).toThrow("metricsPort: 8080 is the gateway's own port");
+    expect(() => addressesOf({ ...main, metricsPort: 9090, metrics: "off" })).toThrow(
+      "metricsPort: nothing is counted",
+    );
+  });
+
+  it("is named in what is said of an error", () => {
+    const settings = { ...main, metricsPort: 9090 };
+    const taken = Object.assign(new Error("in use"), { code: "EADDRINUSE", port: 9090 });
+    const told = explainListenError(taken, addressOf(taken, settings));
+    expect(told).toMatchObject({ message: expect.stringContaining("another port with --metrics-port") });
+    const other = Object.assign(new Error("in use"), { code: "EADDRINUSE", port: 8080 });
+    expect(explainListenError(other, addressOf(other, settings))).toMatchObject({
+      message: expect.stringContaining("another port with --port"),
+    });
   });
 });

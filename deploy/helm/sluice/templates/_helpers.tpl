@@ -38,3 +38,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "sluice.terminationGrace" -}}
 {{- add (ceil (divf (add .Values.settings.drainDelayMs .Values.settings.shutdownGraceMs) 1000)) 10 -}}
 {{- end -}}
+
+{{/* Where the metrics are: at the gateway's own port unless they have one. */}}
+{{- define "sluice.metricsPort" -}}
+{{- $port := int (.Values.settings.metricsPort | default 8080) -}}
+{{- if lt $port 1 -}}
+{{- fail "settings.metricsPort: give a number, so that Prometheus can be told of it." -}}
+{{- end -}}
+{{- $port -}}
+{{- end -}}
