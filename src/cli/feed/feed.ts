@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Flags } from "../../config/load.ts";
 import type { Broker, Delivery, Outcome } from "../../items/broker.ts";
+import { orAborted } from "../../items/or-aborted.ts";
 import { createOverloadBuffer } from "../../items/overload.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { CommandError } from "../errors.ts";
@@ -36,7 +37,10 @@ type Counts = { taken: number; answered: number; spilled: number; failed: number
 type InHand = {
   readonly add: () => void;
   readonly remove: () => void;
-  readonly room: () => Promise<void>;
+  /** Whether there are as many as there may be. */
+  readonly isFull: () => boolean;
+  /** Resolves when the next one is settled. */
+  readonly settled: () => Promise<void>;
   readonly words: () => string;
 };
 
@@ -138,7 +142,6 @@ async function take(
   broker: Broker,
   { signal, counts, inHand, deliveries, push, refuse, json, key }: Taking,
 ): Promise<void> {
-  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   for await (const delivery of broker.read(signal)) {
     if (signal.aborted) return;
     counts.taken += 1;
@@ -150,7 +153,7 @@ async function take(
     // What can't be written while this stops is delivered again.
     if (fault !== undefined) await refuse(item, fault).catch(() => {});
     else await push(item);
-    await Promise.race([inHand.room(), aborted]);
+    while (inHand.isFull() && !signal.aborted) await orAborted(inHand.settled(), signal);
   }
 }
 
@@ -158,7 +161,7 @@ async function take(
 function createInHand(most: number): InHand {
   let now = 0;
   let peak = 0;
-  let room = Promise.withResolvers<void>();
+  let settled = Promise.withResolvers<void>();
   return {
     add() {
       now += 1;
@@ -166,12 +169,11 @@ function createInHand(most: number): InHand {
     },
     remove() {
       now -= 1;
-      room.resolve();
-      room = Promise.withResolvers();
+      settled.resolve();
+      settled = Promise.withResolvers();
     },
-    async room() {
-      while (now >= most) await room.promise;
-    },
+    isFull: () => now >= most,
+    settled: () => settled.promise,
     words: () => `, ${now} in hand (${peak} at most)`,
   };
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { systemClock } from "../../clock.ts";
 import type { Flags } from "../../config/load.ts";
+import { orAborted } from "../../items/or-aborted.ts";
 import { createOverloadBuffer } from "../../items/overload.ts";
 import { type TextLine, textLines } from "../../items/text-lines.ts";
 import { createWindows } from "../../items/windows.ts";
@@ -153,15 +154,10 @@ async function readLines(
 
 async function* untilAborted(stdin: NodeJS.ReadableStream, signal: AbortSignal): AsyncGenerator<Buffer | string> {
   const pieces = stdin[Symbol.asyncIterator]();
-  const aborted = new Promise<{ readonly done: true; readonly value: undefined }>((resolve) => {
-    const end = () => resolve({ done: true, value: undefined });
-    if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true });
-  });
   for (;;) {
-    const { done, value } = await Promise.race([pieces.next(), aborted]);
-    if (done === true) return;
-    yield value;
+    const read = await orAborted(pieces.next(), signal);
+    if (read === undefined || read.done === true) return;
+    yield read.value;
   }
 }
 
