@@ -22,6 +22,8 @@ export type BrokerKind = {
   readonly open: () => Promise<(options: BrokerOptions) => Promise<Broker>>;
 };
 
+const KAFKA_NAME = /^[\w.-]{1,249}$/;
+
 const ownName = () => `${hostname()}-${process.pid}-${randomUUID()}`;
 
 /** All kinds. Their clients are loaded when they are opened. */
@@ -54,6 +56,18 @@ export const BROKER_KINDS: readonly BrokerKind[] = [
     consumer: ownName,
     faultIn: natsFault,
     open: async () => (await import("../../items/nats-broker.ts")).openNatsBroker,
+  },
+  {
+    protocols: ["kafka:", "kafkas:"],
+    example: "kafka://127.0.0.1:9092",
+    packages: { "@platformatic/kafka": "2" },
+    deadOf: ({ to }) => `${to}.dead`,
+    consumer: ownName,
+    faultIn: ({ from, to, dead, group }) =>
+      KAFKA_NAME.test(from) && KAFKA_NAME.test(to) && KAFKA_NAME.test(dead) && !/\s/.test(group)
+        ? undefined
+        : "--from, --to and --dead must be topics, of letters, digits, dots, dashes and underscores, and --group has no spaces.",
+    open: async () => (await import("../../items/kafka-broker.ts")).openKafkaBroker,
   },
 ];
 

@@ -17,13 +17,13 @@ The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command lin
 export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const feed = program
     .command("feed")
-    .description("answer the items of a broker with a preset: Redis Streams, MQTT 5 or NATS JetStream")
-    .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt:, mqtts:, nats: or tls:")
+    .description("answer the items of a broker with a preset: Redis Streams, MQTT 5, NATS JetStream or Kafka")
+    .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt:, mqtts:, nats:, tls:, kafka: or kafkas:")
     .requiredOption("--from <name>", "where items come from: the name of a stream, or topics such as sensors/#")
     .requiredOption("--to <name>", "where results go to")
     .option(
       "--dead <name>",
-      "where items go that can't be answered (default: FROM:dead; TO/dead for MQTT, TO.dead for NATS)",
+      "where items go that can't be answered (default: FROM:dead; TO/dead for MQTT, TO.dead for NATS and Kafka)",
     )
     .option("--group <name>", "group of the consumers that share the items", "sluice")
     .option("--consumer <name>", "name of this consumer in the group; for MQTT another for each, and always the same")
@@ -60,6 +60,10 @@ export function addFeedCommand(program: Command, context: CliContext, done: (exi
     [
       "sluice feed --broker nats://127.0.0.1 --from 'tickets.>' --to priorities --preset task-priority --json",
       "from subjects of NATS JetStream",
+    ],
+    [
+      "sluice feed --broker kafka://127.0.0.1 --from tickets --to priorities --preset task-priority --json",
+      "from a topic of Kafka",
     ],
   );
 }
