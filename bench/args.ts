@@ -42,6 +42,7 @@ Examples (from a checkout, flags go after --):
   npm run bench -- single batch8 --rounds 9    two workloads, measured better
   npm run bench -- overhead --no-peer          what needs no other server
   npm run bench -- overload --quick            with --quick it, cache, proxy, spill and telemetry run only where they are named
+  npm run bench -- bulk                        a batch, beside a client of llama-server's with as many connections
   npm run bench -- cache                       repeated prompts, beside other gateways' caches
   npm run bench -- proxy                       requests that are passed on to an upstream, beside other gateways
   npm run bench -- telemetry                   what metrics and traces cost

@@ -5,6 +5,7 @@ export const FIGURES = {
   prefillTokensPerSecond: { label: "prefill", unit: "tok/s", better: "higher" },
   decode8TokensPerSecond: { label: "decode, 8 streams", unit: "tok/s", better: "higher" },
   output8TokensPerSecond: { label: "output, 8 streams", unit: "tok/s", better: "higher" },
+  linesPerSecond: { label: "requests", unit: "req/s", better: "higher" },
   wallMs: { label: "wall time", unit: "ms", better: "lower" },
   firstWaveTtftP50Ms: { label: "first wave's TTFT p50", unit: "ms", better: "lower" },
   intruderTtftMs: { label: "intruder's TTFT", unit: "ms", better: "lower" },

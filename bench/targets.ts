@@ -24,6 +24,7 @@ export const TARGETS: readonly Target[] = [
   { workload: "batch", figure: "ttftBesideBatch", rival: "sluice", rule: { of: "value", below: 1.1 } },
   { workload: "batch", figure: "itlBesideBatch", rival: "sluice", rule: { of: "value", below: 1.1 } },
   { workload: "batch", figure: "batchOverStreams", rival: "sluice", rule: { of: "value", atLeast: 0.95 } },
+  { workload: "bulk", figure: "linesPerSecond", rival: peer, rule: { of: "ratio", atLeast: 2 } },
   { workload: "prefill", figure: "prefillTokensPerSecond", rival: peer, rule: { of: "ratio", atLeast: 0.97 } },
   { workload: "shared-prefix", figure: "firstWaveTtftP50Ms", rival: peer, rule: { of: "ratio", atMost: 0.5 } },
   { workload: "multi-turn", figure: "wallMs", rival: peer, rule: { of: "ratio", atMost: 1 } },

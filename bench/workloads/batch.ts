@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
 import type { Reply } from "../load/client.ts";
 import { gaps, outputRate, timeToFirstToken, ttftFigures } from "../load/timing.ts";
 import { quantile } from "../statistics.ts";
+import { createBatchClient } from "./batch-client.ts";
 import { httpEntries } from "./http.ts";
-import { CHAT_PATH, type ChatRequest, type Session } from "./session.ts";
+import type { ChatRequest, Session } from "./session.ts";
 import type { Workload } from "./workload.ts";
 
 const SLOTS = 8;
@@ -12,7 +12,6 @@ const PROMPT_TOKENS = 76;
 const CHAT_TOKENS = 32;
 /** Between two chats, as of somebody who reads. */
 const THINK_MS = 500;
-const POLL_MS = 50;
 
 const counts = { lines: 32, tokens: 64, chats: 24 };
 const quickCounts = { lines: 16, tokens: 32, chats: 8 };
@@ -37,7 +36,7 @@ export const batch: Workload = {
 
 async function measure(session: Session, round: number) {
   const { lines, tokens, chats } = session.quick ? quickCounts : counts;
-  const api = createApi(session);
+  const api = createBatchClient(session);
   const alone = await chat(session, round, "alone", chats);
 
   const long = await api.begin(requestsFor(session, round, "beside", ENDLESS.lines, ENDLESS.tokens));
@@ -83,53 +82,4 @@ async function chat(session: Session, round: number, key: string, count: number)
     await setTimeout(THINK_MS, undefined, { signal: session.signal });
   }
   return replies;
-}
-
-const withId = z.object({ id: z.string() });
-const state = z.object({ status: z.string(), request_counts: z.object({ failed: z.number() }) });
-
-function createApi(session: Session) {
-  const { server, signal } = session;
-  async function call(path: string, init: RequestInit = {}): Promise<unknown> {
-    const response = await fetch(new URL(path, server.url), { ...init, signal });
-    if (!response.ok) throw new Error(`${path} was answered with ${response.status}: ${await response.text()}`);
-    return response.json();
-  }
-  const json = (body: object) => ({
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-
-  async function ended(id: string): Promise<void> {
-    for (;;) {
-      const { status, request_counts: of } = state.parse(await call(`/v1/batches/${id}`));
-      // Those that were not made count as failed.
-      if (status === "cancelled") return;
-      if (of.failed > 0 && status !== "cancelling") throw new Error(`requests of the batch ${id} failed`);
-      if (status === "completed") return;
-      await setTimeout(POLL_MS, undefined, { signal });
-    }
-  }
-
-  return {
-    ended,
-    /** Returns a batch of these requests. */
-    async begin(requests: readonly ChatRequest[]): Promise<string> {
-      const lines = requests.map((request, index) => {
-        const { stream, stream_options, ...body } = Object(session.body(request));
-        return JSON.stringify({ custom_id: String(index), method: "POST", url: CHAT_PATH, body });
-      });
-      const form = new FormData();
-      form.append("purpose", "batch");
-      form.append("file", new Blob([lines.join("\n")]), "in.jsonl");
-      const file = withId.parse(await call("/v1/files", { method: "POST", body: form })).id;
-      const body = { input_file_id: file, endpoint: CHAT_PATH, completion_window: "24h" };
-      return withId.parse(await call("/v1/batches", json(body))).id;
-    },
-    async cancel(id: string): Promise<void> {
-      await call(`/v1/batches/${id}/cancel`, json({}));
-      await ended(id);
-    },
-  };
 }

@@ -1,5 +1,6 @@
 import { batch } from "./batch.ts";
 import { batch8 } from "./batch8.ts";
+import { bulk } from "./bulk.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
 import { engine } from "./engine.ts";
@@ -27,6 +28,7 @@ export const WORKLOADS: readonly Workload[] = [
   single,
   batch8,
   batch,
+  bulk,
   prefill,
   sharedPrefix,
   multiTurn,

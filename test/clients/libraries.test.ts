@@ -68,6 +68,10 @@ const EXPECTED: Readonly<Record<string, (outcome: unknown) => void>> = {
   grammar: (outcome) => expect(outcome).toEqual({ value: expect.stringMatching(/^(hello|good day) [A-Z][a-z]{2,5}$/) }),
   cancel: (outcome) => expect(outcome).toEqual({ value: expect.stringMatching(/\w/) }),
   models: (outcome) => expect(outcome).toEqual({ value: expect.anything() }),
+  batch: (outcome) => {
+    const text = expect.stringMatching(/\w/);
+    expect(outcome).toEqual({ value: { status: "completed", ids: ["one", "two"], text, listed: true } });
+  },
   length_refused: (outcome) =>
     expect(outcome).toMatchObject({ message: expect.stringMatching(/'guided_grammar'.*max_tokens/) }),
   json_refused: (outcome) =>
@@ -88,6 +92,7 @@ const LIBRARIES: readonly {
     ...{ name: "litellm", script: "litellm_client", requirements: FOLDER },
     things: [
       "models",
+      "batch",
       ...["openai", "hosted_vllm", "anthropic"].flatMap((provider) =>
         ["plain", "stream", "tools", "structured", "cancel", "over_context", "wrong_key"].map(
           (thing) => `${provider}_${thing}`,
@@ -98,6 +103,10 @@ const LIBRARIES: readonly {
         (thing) => `ollama_chat_${thing}`,
       ),
     ],
+  },
+  {
+    ...{ name: "Anthropic's SDK", script: "anthropic_client", requirements: FOLDER },
+    things: ["plain", "stream", "tools", "cancel", "batch", "over_context", "wrong_key"],
   },
   {
     ...{ name: "ollama", script: "ollama_client", requirements: FOLDER },

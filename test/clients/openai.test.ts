@@ -1,5 +1,6 @@
-import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from "openai";
-import { describe, expect, inject, test } from "vitest";
+import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError, toFile } from "openai";
+import { describe, expect, inject, test, vi } from "vitest";
+import { batchResult } from "../fixtures/openai/batches.ts";
 
 const client = new OpenAI({ baseURL: `${inject("gatewayUrl")}/v1`, apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct";
@@ -81,5 +82,42 @@ describe("the official openai package", () => {
 
     const stream = client.chat.completions.create({ model, messages: [], stream: true });
     await expect(stream).rejects.toMatchObject({ status: 400, param: "messages" });
+  });
+
+  test("runs a batch of a file that came in parts", async () => {
+    const endpoint = "/v1/chat/completions";
+    const body = { model, messages, temperature: 0, max_tokens: 20 };
+    const requests = ["one", "two"].map((custom_id) => ({ custom_id, method: "POST", url: endpoint, body }));
+    const bytes = Buffer.from(requests.map((request) => JSON.stringify(request)).join("\n"));
+    const upload = await client.uploads.create({
+      ...{ purpose: "batch", filename: "in.jsonl", bytes: bytes.byteLength, mime_type: "application/jsonl" },
+    });
+    const part_ids: string[] = [];
+    for (const part of [bytes.subarray(0, 50), bytes.subarray(50)]) {
+      part_ids.push((await client.uploads.parts.create(upload.id, { data: await toFile(part) })).id);
+    }
+    const { file } = await client.uploads.complete(upload.id, { part_ids });
+    expect(await client.files.retrieve(file?.id ?? "")).toMatchObject({ bytes: bytes.byteLength, purpose: "batch" });
+
+    const { id } = await client.batches.create({ input_file_id: file?.id ?? "", endpoint, completion_window: "24h" });
+    const batch = await vi.waitFor(
+      async () => {
+        const found = await client.batches.retrieve(id);
+        expect(found.status).toBe("completed");
+        return found;
+      },
+      { timeout: 60_000 },
+    );
+    const output = await (await client.files.content(batch.output_file_id ?? "")).text();
+    const results = output
+      .trimEnd()
+      .split("\n")
+      .map((line) => batchResult.parse(JSON.parse(line)));
+    expect(results.map(({ custom_id }) => custom_id).toSorted()).toEqual(["one", "two"]);
+    for (const { response } of results) expect(JSON.stringify(response?.body)).toContain("glad");
+    const listed: string[] = [];
+    for await (const other of client.batches.list()) listed.push(other.id);
+    expect(listed).toContain(id);
+    expect(await client.files.delete(file?.id ?? "")).toMatchObject({ deleted: true });
   });
 });

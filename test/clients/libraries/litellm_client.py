@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import time
 
 # Prices come with the package; it would look for newer ones elsewhere.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -64,7 +65,29 @@ def models():
     )
 
 
-scenarios = {"models": models}
+def batch():
+    """A file of two requests, a batch of it, and its results."""
+    of = {"custom_llm_provider": "openai", "api_base": BASES["openai"], "api_key": KEY}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 8, "temperature": 0}
+    request = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+    lines = "\n".join(json.dumps({"custom_id": name, **request}) for name in ("one", "two"))
+    file = litellm.create_file(file=("in.jsonl", lines.encode()), purpose="batch", **of)
+    made = litellm.create_batch(
+        completion_window="24h", endpoint="/v1/chat/completions", input_file_id=file.id, **of
+    )
+    while made.status not in ("completed", "failed", "expired", "cancelled"):
+        time.sleep(0.05)
+        made = litellm.retrieve_batch(batch_id=made.id, **of)
+    results = [json.loads(line) for line in litellm.file_content(file_id=made.output_file_id, **of).text.splitlines()]
+    return {
+        "status": made.status,
+        "ids": sorted(result["custom_id"] for result in results),
+        "text": results[0]["response"]["body"]["choices"][0]["message"]["content"],
+        "listed": made.id in [other.id for other in litellm.list_batches(**of).data],
+    }
+
+
+scenarios = {"models": models, "batch": batch}
 for name in BASES:
     scenarios |= {
         f"{name}_plain": lambda name=name: plain(name),
