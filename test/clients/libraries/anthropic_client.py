@@ -3,6 +3,8 @@ import time
 import anthropic
 from scenarios import KEY, MODEL, QUESTION, TOO_LONG, TOOL, URL, WRONG_KEY, run
 
+# This version has no parameter for it.
+GREEDY = {"temperature": 0}
 client = anthropic.Anthropic(base_url=URL, api_key=KEY, max_retries=0)
 
 
@@ -10,18 +12,21 @@ def params(content=QUESTION, **options):
     return {
         "model": MODEL,
         "max_tokens": 60,
-        "temperature": 0,
         "messages": [{"role": "user", "content": content}],
         **options,
     }
 
 
+def asked(content=QUESTION, **options):
+    return params(content, extra_body=GREEDY, **options)
+
+
 def plain():
-    return client.messages.create(**params()).content[0].text
+    return client.messages.create(**asked()).content[0].text
 
 
 def stream():
-    with client.messages.stream(**params()) as answer:
+    with client.messages.stream(**asked()) as answer:
         pieces = list(answer.text_stream)
     return {"text": "".join(pieces), "pieces": len(pieces)}
 
@@ -33,20 +38,20 @@ def tools():
         "description": function["description"],
         "input_schema": function["parameters"],
     }
-    answer = client.messages.create(**params(tools=[tool], tool_choice={"type": "tool", "name": tool["name"]}))
+    answer = client.messages.create(**asked(tools=[tool], tool_choice={"type": "tool", "name": tool["name"]}))
     call = next(block for block in answer.content if block.type == "tool_use")
     return {"name": call.name, "arguments": call.input}
 
 
 def cancel():
-    with client.messages.stream(**params("Tell me a long story", max_tokens=400)) as answer:
+    with client.messages.stream(**asked("Tell me a long story", max_tokens=400)) as answer:
         next(iter(answer.text_stream))
     return plain()
 
 
 def batch():
     """Two requests as one message batch, and their results."""
-    requests = [{"custom_id": name, "params": params(max_tokens=8)} for name in ("one", "two")]
+    requests = [{"custom_id": name, "params": {**params(max_tokens=8), **GREEDY}} for name in ("one", "two")]
     made = client.messages.batches.create(requests=requests)
     while made.processing_status != "ended":
         time.sleep(0.05)
@@ -64,7 +69,7 @@ def batch():
 
 def wrong_key():
     stranger = anthropic.Anthropic(base_url=URL, api_key=WRONG_KEY, max_retries=0)
-    return stranger.messages.create(**params())
+    return stranger.messages.create(**asked())
 
 
 run(
@@ -73,6 +78,6 @@ run(
     tools=tools,
     cancel=cancel,
     batch=batch,
-    over_context=lambda: client.messages.create(**params(TOO_LONG)),
+    over_context=lambda: client.messages.create(**asked(TOO_LONG)),
     wrong_key=wrong_key,
 )
