@@ -40,6 +40,8 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
   function open() {
     const handle = openFile(file);
     try {
+      // A newer one's file stays as it is, to the byte.
+      refuseNewer(handle, file);
       configure(handle);
       migrate(handle, file);
       const prepare = rememberStatements(handle);
@@ -113,16 +115,21 @@ function configure(handle: DatabaseSync): void {
   handle.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
 }
 
+/** Returns the file's version. Throws if it is newer than this Sluice. */
+function refuseNewer(handle: DatabaseSync, file: string): number {
+  const version = number(handle.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  if (version <= migrations.length) return version;
+  throw new StateError(
+    file,
+    `it was written by a newer Sluice (version ${version}, and this one knows ${migrations.length}); ` +
+      "update Sluice, or name another file with --state-file",
+  );
+}
+
 function migrate(handle: DatabaseSync, file: string): void {
   transact(handle, () => {
-    const version = number(handle.prepare("PRAGMA user_version").get() ?? {}, "user_version");
-    if (version > migrations.length) {
-      throw new StateError(
-        file,
-        `it was written by a newer Sluice (version ${version}, and this one knows ${migrations.length}); ` +
-          "update Sluice, or name another file with --state-file",
-      );
-    }
+    // Another process may have opened it since.
+    const version = refuseNewer(handle, file);
     for (const migration of migrations.slice(version)) {
       handle.exec(migration);
     }

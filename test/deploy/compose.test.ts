@@ -51,6 +51,9 @@ describe("deploy/compose", () => {
     const { name, "x-gateway": gateway, "x-engine": engine, ...rest } = z.looseObject({}).parse(given);
     expect(gateway !== undefined && engine !== undefined && name === "sluice").toBe(true);
     expect(validate(rest) ? [] : validate.errors).toEqual([]);
+    const single: unknown = parse(readFileSync(join(folder, "../../compose.yaml"), "utf8"), { merge: true });
+    const { name: _, "x-gateway": __, ...one } = z.looseObject({}).parse(single);
+    expect(validate(one) ? [] : validate.errors).toEqual([]);
   });
 
   it("has two gateways in front of two servers, and what they share", () => {

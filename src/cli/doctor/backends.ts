@@ -104,8 +104,19 @@ function explainFailure(inspection: Exclude<Inspection, Opened>): string {
     const lastLine = inspection.lastLines.at(-1);
     return `it crashes: ${inspection.reason}${lastLine === undefined ? "" : `; its last output: ${lastLine}`}`;
   }
-  return explainLinkErrors(inspection.linkErrors) ?? "its libraries load, but it finds no usable device";
+  return (
+    explainLinkErrors(inspection.linkErrors) ?? `its libraries load, but it finds no usable device. ${LOOK_FOR_DEVICE}`
+  );
 }
+
+/** What to do about what is missing; docs/gpu.md has the same at length. */
+const INSTALL = {
+  nvidia: "For an NVIDIA GPU, install NVIDIA's driver: 580 or newer for CUDA 13, 525 or newer for CUDA 12",
+  vulkan: "For other GPUs, install a Vulkan driver, such as the package mesa-vulkan-drivers, and libvulkan1",
+  runtime: "Install the libraries of CUDA 13 or 12, such as the package cuda-libraries-13-0 of NVIDIA's repository",
+} as const;
+const LOOK_FOR_DEVICE =
+  "`nvidia-smi` or `vulkaninfo --summary` shows what the driver sees; a container needs the GPU passed in (--gpus all), and a user the group render";
 
 /** Undefined if everything loads. */
 function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | undefined {
@@ -113,14 +124,15 @@ function explainLinkErrors({ addon, driver, variants }: LinkErrors): string | un
   const notFound = [...new Set(errors.flatMap((error) => missingLibrary(error) ?? []))].join(", ");
   const missingDriver = driver && missingLibrary(driver);
   if (missingDriver !== undefined) {
-    return `there is no ${missingDriver.startsWith("libcuda.") ? "NVIDIA" : "Vulkan"} driver here (not found: ${notFound})`;
+    const isNvidia = missingDriver.startsWith("libcuda.");
+    return `there is no ${isNvidia ? "NVIDIA" : "Vulkan"} driver here (not found: ${notFound}). ${isNvidia ? INSTALL.nvidia : INSTALL.vulkan}`;
   }
   if (addon !== undefined) return `llama.cpp itself does not load: ${addon}`;
   const broken = errors.find((error) => missingLibrary(error) === undefined);
   if (broken !== undefined) return `a library does not load: ${broken}`;
   return notFound === ""
     ? undefined
-    : `there is a driver, but no runtime for it (not found: ${notFound}; one of them is enough)`;
+    : `there is a driver, but no runtime for it (not found: ${notFound}; one of them is enough). ${INSTALL.runtime}`;
 }
 
 /** The library that the loader did not find: `libvulkan.so.1: cannot open shared object file: No such file or directory`. */
