@@ -12,7 +12,7 @@ import type { End } from "./requests.ts";
 import { unanswered } from "./results.ts";
 import { skipDone } from "./skip-done.ts";
 
-const GIVEN_UP = "The server failed again and again while it worked on this batch; its log says more.";
+export const GIVEN_UP = "The server failed again and again while it worked on this batch; its log says more.";
 
 export type EndingOptions = {
   readonly record: BatchRecord;
@@ -52,11 +52,11 @@ export function createEnding(options: EndingOptions): Ending {
     const { next, beyond } = book.progress;
     for await (const line of skipDone(readLines(input, next, maxLineBytes), new Set(beyond), ends)) {
       const read = await parseLine(line, endpoint, maxLineBytes);
-      book.add(unanswered({ line: line.line, customId: isFault(read) ? "" : read.customId }, fate));
-      if (book.waiting >= MAX_UNWRITTEN) await book.settled();
+      book.writer.add(unanswered({ line: line.line, customId: isFault(read) ? "" : read.customId }, fate));
+      if (book.writer.waiting >= MAX_UNWRITTEN) await book.writer.settled();
       else if (line.line % 64 === 0) await setImmediate();
     }
-    await book.settled();
+    await book.writer.settled();
   };
 
   /** The files that are its tenant's when it has ended. */

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { BatchQueue, BatchRecord, BatchStatus } from "../store/batches.ts";
+import type { BatchQueue, BatchRecord, BatchStatus, LiveBatch } from "../store/batches.ts";
 import type { Door } from "./attempt.ts";
 import { createBeginning } from "./begin.ts";
 import { createEnding } from "./end.ts";
@@ -12,15 +12,6 @@ import { type Place, readLines } from "./read-lines.ts";
 import { createRequests } from "./requests.ts";
 import { createRoom } from "./room.ts";
 import { skipDone } from "./skip-done.ts";
-
-/** What is known of a batch that runs, beside what is stored. */
-export type LiveBatch = {
-  /** Lines a second; undefined while unknown. */
-  readonly perSecond: number | undefined;
-  readonly secondsLeft: number | undefined;
-  /** Why it waits, in a sentence; undefined if it doesn't. */
-  readonly pausedFor: string | undefined;
-};
 
 export type Job = {
   readonly live: () => LiveBatch;
@@ -160,7 +151,7 @@ export function createJob(options: JobOptions): Job {
       return {
         perSecond: rate?.perSecond(),
         secondsLeft: ledger && rate?.secondsLeft(ledger.progress.total),
-        pausedFor: ledger?.pausedFor ?? room.reason() ?? requests.pausedFor(),
+        pausedFor: ledger?.writer.pausedFor ?? room.reason() ?? requests.pausedFor(),
       };
     },
   };

@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
-import type { Files } from "../files/files.ts";
+import type { FolderFiles } from "../files/files.ts";
+import type { LiveBatch } from "../store/batches.ts";
 import type { State } from "../store/state.ts";
 import type { Door } from "./attempt.ts";
-import type { LiveBatch } from "./job.ts";
 import type { Runner } from "./runner.ts";
 
 export type OpenBatchesOptions = {
   readonly state: Pick<State, "batchQueue" | "exists">;
   /** The state file's path, or `:memory:`. */
   readonly stateFile: string;
-  readonly files: () => Promise<Files>;
+  readonly files: () => Promise<FolderFiles>;
   /** A door for the requests of a key. They rest while others are there, until that time in Unix ms. */
   readonly doorFor: (keyId: string | undefined, restUntilMs: number) => Door;
   /** How many requests a model runs at once; undefined if unknown. */
@@ -38,10 +38,10 @@ export type Batches = {
   readonly stop: () => Promise<void>;
 };
 
-const MAX_LINES = 1_000_000;
+export const MAX_LINES = 1_000_000;
 
 /** For models that don't say how many requests they run at once, such as those of other servers. */
-const USUAL_SLOTS = 8;
+export const USUAL_SLOTS = 8;
 
 export function openBatches(options: OpenBatchesOptions): Batches {
   const { state, stateFile, files, slotsOf, lifeMs, clock = systemClock, logger } = options;
@@ -60,18 +60,23 @@ export function openBatches(options: OpenBatchesOptions): Batches {
   }
 
   async function load(): Promise<Runner> {
-    const [{ createRunner }, { tryLock }, { folder }] = await Promise.all([
+    const [{ createRunner }, { createJob }, { tryLock }, { folder }] = await Promise.all([
       import("./runner.ts"),
+      import("./job.ts"),
       import("../store/lock.ts"),
       files(),
     ]);
-    runner = createRunner({
+    const forJobs = {
       ...options,
       ...{ queue: state.batchQueue, clock, maxLines: MAX_LINES },
       prepare: folder.prepare,
       removeFile: folder.remove,
-      parallel: (model) => slotsOf(model) ?? USUAL_SLOTS,
-      filesEndMs: (body, atMs) => atMs + lifeMs(body),
+      parallel: (model: string | undefined) => slotsOf(model) ?? USUAL_SLOTS,
+      filesEndMs: (body: string, atMs: number) => atMs + lifeMs(body),
+    };
+    runner = createRunner({
+      ...forJobs,
+      createJob: (record, door) => createJob({ ...forJobs, record, door }),
       async tryLock() {
         // Nobody else can open a state in memory.
         if (stateFile === ":memory:") return { release() {} };

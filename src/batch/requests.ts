@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { attempt, type Door, type Wait } from "./attempt.ts";
-import { type Ledger, MAX_UNWRITTEN } from "./ledger.ts";
+import { type Ledger, MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES } from "./ledger.ts";
 import { isFault, parseLine } from "./line.ts";
 import { createLookAhead } from "./look-ahead.ts";
 import type { Rate } from "./rate.ts";
@@ -32,6 +32,8 @@ export type RequestsOptions = {
   readonly parallel: (model: string | undefined) => number;
   readonly maxLineBytes: number;
   readonly isCancelled: () => boolean;
+  /** Whether another line is read while so many wait; up to 512 beyond the first that is not done if absent. */
+  readonly readsAhead?: (waiting: number) => boolean;
   /** What its key has left for results. */
   readonly room: Room;
   /** Ends the validation and the requests, but not the writing of what is done. */
@@ -90,14 +92,18 @@ export function createRequests(options: RequestsOptions): Requests {
       if (signal.aborted) return "stopped";
       if (work.signal.aborted) return "cancelled";
       if (now() >= endsMs) return "expired";
-      return isAllRead && waiting.size === 0 && running.size === 0 && book.waiting === 0 ? "completed" : undefined;
+      return isAllRead && waiting.size === 0 && running.size === 0 && book.writer.waiting === 0
+        ? "completed"
+        : undefined;
     };
 
     const isRefused = () =>
-      underWay > 0 && book.waiting === 0 && [...refused.values()].filter(isLong).length === underWay;
+      underWay > 0 && book.writer.waiting === 0 && [...refused.values()].filter(isLong).length === underWay;
+
+    const { readsAhead = () => newest < book.progress.next.line + MAX_AHEAD } = options;
 
     async function readAhead(): Promise<void> {
-      while (!isAllRead && newest < book.progress.next.line + MAX_AHEAD && waiting.bytes < MAX_AHEAD_BYTES) {
+      while (!isAllRead && readsAhead(waiting.size) && waiting.bytes < MAX_AHEAD_BYTES) {
         const { value: line, done } = await lines.next();
         if (done === true) {
           isAllRead = true;
@@ -106,15 +112,16 @@ export function createRequests(options: RequestsOptions): Requests {
         newest = line.line;
         const read = await parseLine(line, endpoint, maxLineBytes);
         // It was a request when it was validated.
-        if (isFault(read)) book.add(unanswered({ line: line.line, customId: "" }, "failed"));
+        if (isFault(read)) book.writer.add(unanswered({ line: line.line, customId: "" }, "failed"));
         else waiting.add({ ...read, line: line.line, offset: line.offset, bytes: line.end - line.offset });
       }
     }
 
     function begin(): boolean {
       const next = waiting.peek();
-      if (next === undefined || requests.aborted || book.pausedFor !== undefined) return false;
-      if (book.waiting >= MAX_UNWRITTEN || room.isFull(book)) return false;
+      if (next === undefined || requests.aborted || book.writer.pausedFor !== undefined) return false;
+      if (book.writer.waiting >= MAX_UNWRITTEN || book.writer.waitingBytes >= MAX_UNWRITTEN_BYTES) return false;
+      if (room.isFull(book)) return false;
       // One more than run, so that the next is there when one ends.
       if (running.size > parallel(next.model)) return false;
       waiting.take();
@@ -129,11 +136,11 @@ export function createRequests(options: RequestsOptions): Requests {
         },
         ...(headers && { headers }),
       }).then(
-        (answer) => book.add(answered(next, answer)),
+        (answer) => book.writer.add(answered(next, answer)),
         (error: unknown) => {
           if (requests.aborted) return;
           logger.error({ batch: id, err: error }, "a batch's request failed");
-          book.add(unanswered(next, "failed"));
+          book.writer.add(unanswered(next, "failed"));
         },
       );
       const settled = request.finally(() => {
@@ -156,9 +163,10 @@ export function createRequests(options: RequestsOptions): Requests {
         if (begin()) continue;
         end = endOf();
         if (end === undefined && isRefused()) end = "refused";
-        if (end === undefined && running.size === 0 && book.waiting === 0 && room.reason() !== undefined) end = "full";
+        if (end === undefined && running.size === 0 && book.writer.waiting === 0 && room.reason() !== undefined)
+          end = "full";
         if (end !== undefined) break;
-        await Promise.race([changed, book.settled().then(() => changed)]);
+        await Promise.race([changed, book.writer.settled().then(() => changed)]);
       }
     } finally {
       cancelTimer();
@@ -166,8 +174,8 @@ export function createRequests(options: RequestsOptions): Requests {
       if (end !== "completed") work.abort(new Error("The batch makes no more requests."));
       await Promise.all(running);
     }
-    if (end !== "stopped") await book.settled();
-    else await book.settled().catch(() => {});
+    if (end !== "stopped") await book.writer.settled();
+    else await book.writer.settled().catch(() => {});
     return end;
   }
 

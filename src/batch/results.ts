@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Answer } from "./attempt.ts";
-import type { Entry } from "./ledger.ts";
 import type { BatchUsage } from "./progress.ts";
+import type { Entry } from "./writer.ts";
 
 /** The part of a line that its result needs. */
 type Asked = { readonly line: number; readonly customId: string };

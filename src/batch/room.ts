@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 /** The room that a batch's key has for files. */
 export type Room = {
   /** Whether its key's files, with the results of its batches, are as large as they may be. */
-  readonly isFull: (book: Pick<Ledger, "progress" | "waitingBytes">) => boolean;
+  readonly isFull: (book: Ledger) => boolean;
   /** Why no more requests are made, in a sentence; undefined if they are. */
   readonly reason: () => string | undefined;
 };
@@ -29,7 +29,7 @@ export function createRoom({ queue, id, maxBytes, clock }: RoomOptions): Room {
   let reason: string | undefined;
 
   return {
-    isFull({ progress: { outputBytes, errorBytes }, waitingBytes }) {
+    isFull({ progress: { outputBytes, errorBytes }, writer: { waitingBytes } }) {
       const own = outputBytes + errorBytes;
       if (clock.now() >= countAgainMs) {
         countAgainMs = clock.now() + COUNT_EVERY_MS;

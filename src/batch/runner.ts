@@ -1,8 +1,11 @@
-import type { BatchQueue, BatchRecord, UnfinishedBatch } from "../store/batches.ts";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { BatchQueue, BatchRecord, LiveBatch, UnfinishedBatch } from "../store/batches.ts";
 import type { Lock } from "../store/lock.ts";
+import type { Either } from "../store/shelf.ts";
 import type { Door } from "./attempt.ts";
-import { createJob, type Job, type JobOptions, type LiveBatch } from "./job.ts";
-import { isDisks } from "./ledger.ts";
+import type { Job } from "./job.ts";
+import { isDisks } from "./writer.ts";
 
 /** Runs the batches of a state file, each to its end, over restarts. */
 export type Runner = {
@@ -15,12 +18,19 @@ export type Runner = {
   readonly stop: () => Promise<void>;
 };
 
-export type RunnerOptions = Omit<JobOptions, "record" | "door" | "headers"> & {
-  readonly queue: BatchQueue;
+export type RunnerOptions = {
+  readonly queue: Pick<Either<BatchQueue>, "unfinished" | "get">;
+  readonly createJob: (record: BatchRecord, door: Door) => Job;
   /** A door for the requests of a key. They rest while others are there, until that time in Unix ms. */
   readonly doorFor: (keyId: string | undefined, restUntilMs: number) => Door;
   /** Undefined while another process runs the batches. */
   readonly tryLock: () => Promise<Lock | undefined>;
+  /** Whether others may add batches that nobody here hears of, so that it looks for them all the time. */
+  readonly isShared?: boolean;
+  readonly clock: Clock;
+  /** The time in Unix ms. */
+  readonly now: () => number;
+  readonly logger: Logger;
 };
 
 /** Batches that run at once. The queue shares the slots among their tenants. */
@@ -45,7 +55,7 @@ function restsUntilMs({ createdMs, endsMs }: BatchRecord): number {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { queue, doorFor, tryLock, clock, logger } = options;
+  const { queue, createJob, doorFor, tryLock, isShared = false, clock, logger } = options;
   const jobs = new Map<string, { readonly job: Job; readonly tenant: string; readonly ended: Promise<void> }>();
   /** When batches may be tried again that have failed, and how often they have, or whose requests were refused. */
   const resting = new Map<string, { readonly untilMs: number; readonly failures: number; readonly live?: LiveBatch }>();
@@ -54,6 +64,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let cancelTimer: (() => void) | undefined;
   let looking: Promise<void> | undefined;
   let isAskedAgain = false;
+  let hasToldFailure = false;
 
   /** One look at a time. */
   function wake(): void {
@@ -63,10 +74,17 @@ export function createRunner(options: RunnerOptions): Runner {
       return;
     }
     looking = lookForWork()
-      .catch((error: unknown) => {
-        logger.error({ err: error }, "batches can't be run now");
-        plan();
-      })
+      .then(
+        () => {
+          hasToldFailure = false;
+        },
+        (error: unknown) => {
+          // Once for each outage, not for each look.
+          if (!hasToldFailure) logger.error({ err: error }, "batches can't be run now");
+          hasToldFailure = true;
+          plan();
+        },
+      )
       .finally(() => {
         looking = undefined;
         if (!isAskedAgain) return;
@@ -78,8 +96,11 @@ export function createRunner(options: RunnerOptions): Runner {
   async function lookForWork(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
-    const unfinished = queue.unfinished();
-    if (unfinished.length === 0) {
+    const unfinished = await queue.unfinished();
+    if (stopping.signal.aborted) return;
+    // Another gateway may have ended it.
+    for (const id of resting.keys()) if (!unfinished.some((batch) => batch.id === id)) resting.delete(id);
+    if (unfinished.length === 0 && !isShared) {
       if (jobs.size === 0) {
         lock?.release();
         lock = undefined;
@@ -88,7 +109,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     lock ??= await tryLock();
     if (stopping.signal.aborted) return;
-    if (lock !== undefined) begin(unfinished);
+    if (lock !== undefined) await begin(unfinished);
     for (const { job } of jobs.values()) job.look();
     plan();
   }
@@ -100,7 +121,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** The oldest first, but a tenant's second one after the first ones of the others. */
-  function begin(unfinished: readonly UnfinishedBatch[]): void {
+  async function begin(unfinished: readonly UnfinishedBatch[]): Promise<void> {
     for (let round = 1; round <= MAX_JOBS_OF_TENANT; round++) {
       for (const record of unfinished) {
         const held = [...jobs.values()].filter(({ tenant }) => tenant === record.tenant).length;
@@ -108,7 +129,7 @@ export function createRunner(options: RunnerOptions): Runner {
         // One that is cancelled has nothing more to wait for, unless it fails.
         const isResting = untilMs > clock.now() && (live === undefined || record.status !== "cancelling");
         if (jobs.size >= MAX_JOBS) return;
-        if (held < round && !jobs.has(record.id) && !isResting) start(record);
+        if (held < round && !jobs.has(record.id) && !isResting) await start(record);
       }
     }
   }
@@ -121,11 +142,11 @@ export function createRunner(options: RunnerOptions): Runner {
     resting.set(id, { untilMs: clock.now() + ms, failures });
   }
 
-  function start({ id, tenant }: UnfinishedBatch): void {
-    const record = queue.get(id);
-    if (record === undefined) return;
+  async function start({ id, tenant }: UnfinishedBatch): Promise<void> {
+    const record = await queue.get(id);
+    if (record === undefined || stopping.signal.aborted) return;
     const endMs = clock.now() + record.endsMs - options.now();
-    const job = createJob({ ...options, record, door: doorFor(record.keyId ?? undefined, restsUntilMs(record)) });
+    const job = createJob(record, doorFor(record.keyId ?? undefined, restsUntilMs(record)));
     const ended = job
       .run(stopping.signal)
       .then((untilMs) => {

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { digestOf, isFault, type LineFault, parseLine } from "./line.ts";
-import { type Input, readLines, TooManyBlankLinesError } from "./read-lines.ts";
+import { type Input, type Line, readLines, TooManyBlankLinesError } from "./read-lines.ts";
 
 /** What is wrong with a batch's input. `line` is its number in the file, from 1. */
 type InputFault = LineFault & { readonly line: number | null };
@@ -18,6 +18,8 @@ export type ValidateOptions = {
   readonly maxLineBytes: number;
   readonly maxLines: number;
   readonly signal: AbortSignal;
+  /** Hears of each line that is read. */
+  readonly onLine?: (line: Line) => void;
 };
 
 const MAX_FAULTS = 100;
@@ -29,7 +31,7 @@ const START = { line: 0, offset: 0 };
 
 /** Checks each line of a batch's input. Of a million lines it keeps some 60 MB for that time: a digest of each `custom_id`. */
 export async function validateInput(handle: Input, options: ValidateOptions): Promise<Validated> {
-  const { endpoint, maxLineBytes, maxLines, signal } = options;
+  const { endpoint, maxLineBytes, maxLines, signal, onLine } = options;
   const known = new Set<string>();
   const faults: InputFault[] = [];
   const models = new Set<string | undefined>();
@@ -37,6 +39,7 @@ export async function validateInput(handle: Input, options: ValidateOptions): Pr
   try {
     for await (const line of readLines(handle, START, maxLineBytes, maxLines)) {
       signal.throwIfAborted();
+      onLine?.(line);
       lines += 1;
       if (lines % LINES_AT_ONCE === 0) await setImmediate();
       if (lines > maxLines) {

@@ -55,7 +55,7 @@ const GROUPS = {
   ],
   "Cache and presets": ["cacheBytes", "cacheTtlSeconds", "cacheFile", "cacheFollowMs", "promptsDir", "warmPresets"],
   "Stored state": ["stateFile", "stateMaxDays", "stateMaxEntries", "maxFileBytes", "maxStoredFileBytes"],
-  "Several gateways": ["redisUrl", "redisShares", "redisTimeoutMs"],
+  "Several gateways": ["redisUrl", "redisShares", "redisTimeoutMs", "maxSharedFileBytes"],
   "Connections and streams": [
     "headerTimeoutMs",
     "bodyTimeoutMs",

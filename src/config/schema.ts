@@ -240,6 +240,12 @@ export const configSchema = z.strictObject({
     .max(1_125_899_906_842_624)
     .default(16 * 1024 ** 3)
     .describe("maximum size of all files of one key together, in bytes"),
+  maxSharedFileBytes: z
+    .int()
+    .min(1024)
+    .max(1_125_899_906_842_624)
+    .default(1024 ** 3)
+    .describe("maximum size of all files together that gateways share in Redis, in bytes; they are in its memory"),
   insecure: z
     .boolean()
     .default(false)
@@ -270,14 +276,14 @@ export const configSchema = z.strictObject({
       writeOnly: true,
     }),
   redisShares: z
-    .array(z.enum(["limits", "answers", "sessions"]))
+    .array(z.enum(["limits", "answers", "sessions", "batches"]))
     .min(1)
-    .max(3)
+    .max(4)
     .default(["limits"])
     .meta({
       description:
-        "what gateways share through Redis: limits (how much each key has used), answers (the response cache), sessions (which target of a route has answered them); may be repeated",
-      placeholder: "limits|answers|sessions",
+        "what gateways share through Redis: limits (how much each key has used), answers (the response cache), sessions (which target of a route has answered them), batches (files and batches, which all then work on); may be repeated",
+      placeholder: "limits|answers|sessions|batches",
     }),
   redisTimeoutMs: z
     .int()

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileIndex, FileRecord, FileStore } from "../store/files.ts";
+import type { Either } from "../store/shelf.ts";
 import type { FileFolder } from "./folder.ts";
 import { FileTooLargeError } from "./too-large.ts";
 
@@ -12,19 +13,31 @@ type NewFile = {
   readonly describe: () => { readonly filename: string; readonly purpose: string; readonly expiresMs: number | null };
 };
 
-/** Stored files: rows of the state file, and bytes in a folder beside it. */
+/** The bytes of files, by their ids. Calls throw `StateError` if they can't be stored or read now. */
+export type FileBytes = {
+  /** Stores what `source` brings, for a tenant. Returns its size. Rejects with what `source` throws; then nothing is left. */
+  readonly receive: (id: string, source: AsyncIterable<Uint8Array>, tenant: string) => Promise<number>;
+  /** Opens a file to be read; undefined if its bytes are gone. */
+  readonly read: (id: string) => Promise<Readable | undefined>;
+  readonly remove: (id: string) => Promise<void>;
+};
+
+/** Stored files: rows with what is known of them, and bytes. */
 export type Files = {
-  readonly folder: FileFolder;
+  readonly folder: FileBytes;
   /** Throws `FileTooLargeError`, `StateError`, and what its source throws. Then nothing is kept. */
-  readonly add: (tenant: string, store: FileStore, file: NewFile) => Promise<FileRecord>;
-  /** Throws `FileTooLargeError` if a file of this size could not be stored, with so many bytes together that are yet to come. */
-  readonly assertRoomFor: (store: FileStore, comingBytes: number, fileBytes: number) => void;
+  readonly add: (tenant: string, store: Either<FileStore>, file: NewFile) => Promise<FileRecord>;
+  /** Rejects with `FileTooLargeError` if a file of this size could not be stored, with so many bytes together that are yet to come. */
+  readonly assertRoomFor: (store: Either<FileStore>, comingBytes: number, fileBytes: number) => Promise<void>;
   readonly read: (record: FileRecord) => Promise<Readable | undefined>;
-  readonly remove: (store: FileStore, id: string) => Promise<boolean>;
+  readonly remove: (store: Either<FileStore>, id: string) => Promise<boolean>;
   /** Removes what has expired, and what ended processes left. Never rejects. */
   readonly tidy: () => Promise<void>;
   readonly close: () => void;
 };
+
+/** Rows of the state file, and bytes in a folder beside it. */
+export type FolderFiles = Files & { readonly folder: FileFolder };
 
 export type FilesOptions = {
   readonly folder: FileFolder;
@@ -46,7 +59,7 @@ const EXPIRED_AT_ONCE = 100;
 /** Empty files take no bytes, but rows. */
 const MAX_TENANT_FILES = 100_000;
 
-export function createFiles(options: FilesOptions): Files {
+export function createFiles(options: FilesOptions): FolderFiles {
   const { folder, index, isReferred = () => false, maxFileBytes, maxTenantBytes, now } = options;
   const { maxTenantFiles = MAX_TENANT_FILES } = options;
   /** The bytes that arrive now, by tenant. */
@@ -71,16 +84,16 @@ export function createFiles(options: FilesOptions): Files {
 
   async function* bounded(
     tenant: string,
-    store: FileStore,
+    store: Either<FileStore>,
     source: AsyncIterable<Uint8Array>,
     count: (n: number) => void,
   ) {
-    let storedBytes = store.usedBytes();
+    let storedBytes = await store.usedBytes();
     let known = ended;
     let bytes = 0;
     for await (const chunk of source) {
       if (known !== ended) {
-        storedBytes = store.usedBytes();
+        storedBytes = await store.usedBytes();
         known = ended;
       }
       bytes += chunk.byteLength;
@@ -92,7 +105,9 @@ export function createFiles(options: FilesOptions): Files {
 
   return {
     folder,
-    assertRoomFor: (store, comingBytes, fileBytes) => assertBounds(fileBytes, store.usedBytes() + comingBytes),
+    async assertRoomFor(store, comingBytes, fileBytes) {
+      assertBounds(fileBytes, (await store.usedBytes()) + comingBytes);
+    },
     async add(tenant, store, { bytes, describe }) {
       const id = newFileId();
       let counted = 0;
@@ -111,7 +126,7 @@ export function createFiles(options: FilesOptions): Files {
         if (record === undefined) throw new Error("A file's bytes were not read to their end.");
         record = { ...record, bytes: size };
         // Another process may have stored files meanwhile.
-        if (!store.add(record, { maxBytes: maxTenantBytes, maxFiles: maxTenantFiles })) {
+        if (!(await store.add(record, { maxBytes: maxTenantBytes, maxFiles: maxTenantFiles }))) {
           throw new FileTooLargeError(
             "storage_limit_exceeded",
             `There would be more than ${maxTenantFiles} files, or more than ${maxTenantBytes} bytes in all files together. Delete some, or start Sluice with a larger --max-stored-file-bytes.`,
@@ -131,7 +146,7 @@ export function createFiles(options: FilesOptions): Files {
     read: (record) => folder.read(record.id),
     async remove(store, id) {
       // The row goes first: a file without one is swept, and a row without its file would be an error.
-      const isGone = store.remove(id);
+      const isGone = await store.remove(id);
       if (isGone) await folder.remove(id);
       return isGone;
     },

@@ -1,5 +1,5 @@
 import type { State } from "../store/state.ts";
-import type { Files } from "./files.ts";
+import type { Files, FolderFiles } from "./files.ts";
 
 export type OpenFilesOptions = {
   readonly state: Pick<State, "fileIndex">;
@@ -14,20 +14,20 @@ export type OpenFilesOptions = {
 };
 
 /** Files that are opened when they are first used. */
-export type OpenFiles = {
-  readonly open: () => Promise<Files>;
+export type OpenFiles<Opened extends Files = Files> = {
+  readonly open: () => Promise<Opened>;
   readonly close: () => Promise<void>;
 };
 
 const TIDY_EVERY_MS = 60 * 60 * 1000;
 
 /** The code and the folder are opened at the first use, since few gateways store files. From then on what expires is removed. */
-export function openFiles(options: OpenFilesOptions): OpenFiles {
-  let opened: Promise<Files> | undefined;
+export function openFiles(options: OpenFilesOptions): OpenFiles<FolderFiles> {
+  let opened: Promise<FolderFiles> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  async function load(): Promise<Files> {
+  async function load(): Promise<FolderFiles> {
     const [{ createFiles }, { openFileFolder }] = await Promise.all([import("./files.ts"), import("./folder.ts")]);
     const { state, stateFile, now } = options;
     const folder = openFileFolder({ stateFile, now });

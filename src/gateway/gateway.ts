@@ -85,7 +85,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const app = createApp({
     ...{ generate: layers.generate, embed: layers.embed, models, library: parts.library, presets: parts.presets },
     settings: options.hosts === undefined ? config : { ...config, hosts: options.hosts },
-    ...{ state: parts.state, files: parts.files.open, batches, runs, streams, access, warmUp },
+    ...{ state: parts.state, files: (parts.sharedJobs ?? parts).files.open, batches, runs, streams, access, warmUp },
+    ...(parts.sharedJobs && { shelf: parts.sharedJobs.shelf }),
     ...(reloading && {
       reload: reloading.reload,
       versions: createVersionControl({ ...parts, modelsDir: config.modelsDir, lookAgain: reloading.lookAgain }),
@@ -143,21 +144,22 @@ function openJournal(
 
 function openGatewayBatches(
   { config, logger }: GatewayOptions,
-  { state, files, directory }: Parts,
+  { state, files, sharedJobs, directory }: Parts,
   doorFor: Parameters<typeof openBatches>[0]["doorFor"],
 ) {
-  return openBatches({
-    state,
-    stateFile: config.stateFile,
-    files: files.open,
+  const options = {
     doorFor,
-    slotsOf: (model) => (model === undefined ? undefined : directory.find(model)?.details().slots),
-    lifeMs: (body) => outputLifeOf(body) ?? config.stateMaxDays * DAY_MS,
+    slotsOf: (model: string | undefined) => (model === undefined ? undefined : directory.find(model)?.details().slots),
+    lifeMs: (body: string) => outputLifeOf(body) ?? config.stateMaxDays * DAY_MS,
     maxLineBytes: config.maxBodyBytes,
     maxTenantBytes: () => config.maxStoredFileBytes,
     now: Date.now,
     logger,
-  });
+  };
+  return (
+    sharedJobs?.openBatches(options) ??
+    openBatches({ ...options, state, stateFile: config.stateFile, files: files.open })
+  );
 }
 
 function openReload(

@@ -31,6 +31,7 @@ export type LifeParts = Pick<
   | "access"
   | "redis"
   | "files"
+  | "sharedJobs"
   | "state"
   | "presets"
   | "departures"
@@ -63,7 +64,7 @@ export function createLife(parts: LifeParts): Life {
     await Promise.all([cache.save(), cache.settled(), observers.close()]);
     access.flush();
     redis?.close();
-    await files.close();
+    await Promise.all([files.close(), parts.sharedJobs?.files.close()]);
     state.close();
     presets.close();
   }

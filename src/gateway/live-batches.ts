@@ -1,6 +1,7 @@
 import type { Batches } from "../batch/open.ts";
 import type { LiveBatch } from "../live/snapshot.ts";
 import { summarizeBatch } from "../protocols/batches/summary.ts";
+import type { BatchRecord } from "../store/batches.ts";
 import type { State } from "../store/state.ts";
 
 /** More are not told. */
@@ -19,10 +20,22 @@ export function listLiveBatches(
       .slice(0, MAX_BATCHES)
       .flatMap(({ id }) => {
         const batch = state.batchQueue.get(id);
-        if (batch === undefined) return [];
-        return [{ ...summarizeBatch(batch, live(id)), key: batch.keyId === null ? "local" : nameOf(batch.keyId) }];
+        return batch === undefined ? [] : [describe(batch, live(id), nameOf)];
       });
   } catch {
     return [];
   }
+}
+
+/** The same of those that gateways share, as far as they are known. */
+export function listSharedBatches(
+  known: readonly BatchRecord[],
+  { live }: Pick<Batches, "live">,
+  nameOf: (keyId: string) => string,
+): LiveBatch[] {
+  return known.slice(0, MAX_BATCHES).map((batch) => describe(batch, batch.live ?? live(batch.id), nameOf));
+}
+
+function describe(batch: BatchRecord, live: ReturnType<Batches["live"]>, nameOf: (keyId: string) => string): LiveBatch {
+  return { ...summarizeBatch(batch, live), key: batch.keyId === null ? "local" : nameOf(batch.keyId) };
 }

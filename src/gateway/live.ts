@@ -2,6 +2,7 @@ import type { Batches } from "../batch/open.ts";
 import type { CacheControl } from "../cache/stats.ts";
 import type { Watch } from "../generation/watch.ts";
 import type { LiveFeed } from "../http/routes/live.ts";
+import type { SharedJobs } from "../jobs/open.ts";
 import type { KeyRing } from "../keys/ring.ts";
 import type { Live } from "../live/live.ts";
 import type { LiveCache, LiveRoute } from "../live/snapshot.ts";
@@ -9,7 +10,7 @@ import { openStateLog } from "../live/state-log.ts";
 import type { Memory } from "../residence/memory.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import type { State } from "../store/state.ts";
-import { listLiveBatches } from "./live-batches.ts";
+import { listLiveBatches, listSharedBatches } from "./live-batches.ts";
 
 type GatewayLiveOptions = {
   readonly directory: ModelDirectory;
@@ -18,6 +19,7 @@ type GatewayLiveOptions = {
   readonly cache: CacheControl | undefined;
   readonly state: Pick<State, "exists" | "batchQueue">;
   readonly batches: Pick<Batches, "live">;
+  readonly sharedJobs: Pick<SharedJobs, "unfinished"> | undefined;
   readonly memory: Pick<Memory, "budgetBytes" | "heldBytes">;
   /** Sluice's own. */
   readonly version: string;
@@ -27,7 +29,7 @@ export type GatewayLive = LiveFeed & { readonly close: () => void };
 
 /** What is live, for who looks at it. Its code is loaded when somebody does. */
 export function openLive(options: GatewayLiveOptions): GatewayLive {
-  const { directory, watch, keys, cache, memory, state, batches, version } = options;
+  const { directory, watch, keys, cache, memory, state, batches, sharedJobs, version } = options;
   const states = openStateLog(directory);
   let opened: Promise<Live> | undefined;
   let isClosed = false;
@@ -36,7 +38,10 @@ export function openLive(options: GatewayLiveOptions): GatewayLive {
     const { createLive } = await import("../live/live.ts");
     return createLive({
       models: directory.list,
-      batches: () => listLiveBatches(state, batches, (keyId) => nameOf(keys, keyId)),
+      batches: () =>
+        sharedJobs === undefined
+          ? listLiveBatches(state, batches, (keyId) => nameOf(keys, keyId))
+          : listSharedBatches(sharedJobs.unfinished(), batches, (keyId) => nameOf(keys, keyId)),
       routes: () => directory.routes().flatMap(({ id }) => describeRoute(directory, id)),
       cache: () => cache && describeCache(cache),
       memory: () => ({ models: memory.heldBytes, budget: memory.budgetBytes }),

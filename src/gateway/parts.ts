@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { createResponseCache, type ResponseCache } from "../cache/cache.ts";
 import type { Config } from "../config/schema.ts";
+import type { FolderFiles } from "../files/files.ts";
 import { type OpenFiles, openFiles } from "../files/open.ts";
 import type { Embed } from "../generation/embedding.ts";
 import type { Generate } from "../generation/layer.ts";
 import { createWatch, type Watch } from "../generation/watch.ts";
+import type { SharedJobs } from "../jobs/open.ts";
 import { createAccess, type LiveAccess } from "../keys/access.ts";
 import { type LivePresets, openPresets } from "../prompts/index.ts";
 import { createLink, type Link } from "../redis/link.ts";
@@ -25,7 +27,10 @@ export type Parts = ServedModels & {
   readonly presets: LivePresets;
   readonly redis: Link | undefined;
   readonly state: State;
-  readonly files: OpenFiles;
+  /** Those of this gateway alone. */
+  readonly files: OpenFiles<FolderFiles>;
+  /** The files and batches that gateways share; undefined if they don't. */
+  readonly sharedJobs: SharedJobs | undefined;
   readonly access: LiveAccess;
   readonly cache: ResponseCache;
   readonly watch: Watch;
@@ -70,6 +75,7 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
     now: Date.now,
   });
   const access = createAccess({ config, state, redis: sharing("limits"), logger });
+  const sharedJobs = await shareJobs({ ...options, redis: sharing("batches"), gatewayId, access, state });
   const [routed, embedRouted] = [route(directory), routeEmbeddings(directory)];
   const cache = createResponseCache({
     config,
@@ -91,6 +97,7 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
       redis,
       state,
       files,
+      sharedJobs,
       access,
       cache,
       watch,
@@ -103,6 +110,27 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
     },
   };
 }
+
+/** What runs batches with other gateways is loaded only where they are shared. */
+async function shareJobs({ config, logger, redis, gatewayId, access, state }: SharedParts) {
+  if (redis === undefined) return undefined;
+  if (state.exists() && state.batchQueue.unfinished().length > 0) {
+    logger.warn(
+      "batches in the state file wait: they are from before batches were shared, and go on when redisShares has no batches",
+    );
+  }
+  const { openSharedJobs } = await import("../jobs/open.ts");
+  return openSharedJobs({
+    ...{ redis, logger, gateway: gatewayId, now: Date.now },
+    knowsKey: (id) => access.keys.get(id) !== undefined,
+    maxFileBytes: config.maxFileBytes,
+    maxTenantBytes: config.maxStoredFileBytes,
+    maxAllBytes: config.maxSharedFileBytes,
+    maxAgeMs: config.stateMaxDays * DAY_MS,
+  });
+}
+
+type SharedParts = Pick<GatewayOptions, "config" | "logger"> & Pick<Parts, "redis" | "gatewayId" | "access" | "state">;
 
 function linkTo({ config, logger }: GatewayOptions): Link | undefined {
   const { redisUrl: url, redisTimeoutMs: timeoutMs } = config;

@@ -46,6 +46,7 @@ import {
   routes,
 } from "./routes.ts";
 import { createStreamsDoor, type StreamsDoor } from "./streams/door.ts";
+import type { ShelfDeps } from "./tenant.ts";
 import type { TraceOf } from "./trace.ts";
 import type { ModelVersions } from "./versions.ts";
 
@@ -85,6 +86,8 @@ export type AppDeps = {
   readonly state: State;
   /** Opens the stored files; without it they are in a folder for this process only. */
   readonly files?: () => Promise<Files>;
+  /** A tenant's files and batches, if gateways share them; else they are in the state. */
+  readonly shelf?: ShelfDeps["shelf"];
   /** What runs the batches; without it they wait. */
   readonly batches?: Pick<Batches, "wake" | "look" | "live">;
   /** The responses that run without their clients. */
@@ -185,7 +188,12 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   const routeDeps: RouteDeps = {
     ...{ maxBodyBytes, maxConnections, corsOrigins, ...(maxRememberedBytes !== undefined && { maxRememberedBytes }) },
     ...{ generate, embed, models, presets, openPreset, state, runs, streams, access, cache, warmUp, logger, now },
-    ...{ files, batches: deps.batches ?? NO_BATCHES, batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS },
+    ...{
+      files,
+      shelf: deps.shelf,
+      batches: deps.batches ?? NO_BATCHES,
+      batchFileMs: (settings.stateMaxDays ?? 30) * DAY_MS,
+    },
     library: deps.library,
     live: deps.live,
     reload: deps.reload,

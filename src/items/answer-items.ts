@@ -20,6 +20,9 @@ export type AnswerOptions = {
   readonly clock: Clock;
 };
 
+/** The characters that results have together which the connection has not taken, before no more items begin. */
+const MAX_UNTAKEN = 16 * 1024 * 1024;
+
 /** The result of an item. */
 export type ItemResult = {
   /** What stands in the line: the item's `id`, or its index, and its response or what has failed. */
@@ -64,7 +67,8 @@ export function answerItems(values: AsyncIterable<HeldValue>, options: AnswerOpt
     }
   }
 
-  return keepInFlight(values, answer, { limit, isOrdered });
+  const sizeOf = ({ line }: ItemResult) => line.length;
+  return keepInFlight(values, answer, { limit, sizeOf, maxSize: MAX_UNTAKEN, isOrdered });
 }
 
 type Named = { readonly id: Item["id"]; readonly index: number };

@@ -5,27 +5,33 @@ export type Pump<Out> = {
   readonly held: () => number;
 };
 
-export type PumpOptions = {
+export type PumpOptions<Out> = {
   /** How many inputs are held at once. */
   readonly limit: number;
+  /** How large a result is. */
+  readonly sizeOf: (result: Out) => number;
+  /** No more inputs are taken while the results that were not taken are this large together. */
+  readonly maxSize: number;
   /** Whether results come in the order of the inputs; else as they are ready. */
   readonly isOrdered: boolean;
 };
 
 /**
  * Works on many inputs at once. Backpressure goes both ways: an input is taken only if fewer than `limit` are held, and one is held until its
- * result was taken. `work` must not reject. An input's own end, or its failure, comes after the results of all before it.
+ * result was taken. Large results hold inputs up before that: a slow reader must not fill the memory with them. `work` must not reject. An input's own end, or its failure, comes after the results of all before it.
  */
 export function keepInFlight<In, Out>(
   inputs: AsyncIterable<In>,
   work: (input: In) => Promise<Out>,
-  { limit, isOrdered }: PumpOptions,
+  { limit, sizeOf, maxSize, isOrdered }: PumpOptions<Out>,
 ): Pump<Out> {
   const source = inputs[Symbol.asyncIterator]();
   /** In the order of the inputs. */
   const held: { result?: { readonly value: Out } }[] = [];
   let wake = Promise.withResolvers<void>();
   let isReading = false;
+  /** Of the results that were not taken. */
+  let size = 0;
   let end: { readonly error?: unknown } | undefined;
 
   function nudge(): void {
@@ -34,7 +40,7 @@ export function keepInFlight<In, Out>(
   }
 
   function read(): void {
-    if (isReading || end !== undefined || held.length >= limit) return;
+    if (isReading || end !== undefined || held.length >= limit || size >= maxSize) return;
     isReading = true;
     source
       .next()
@@ -58,6 +64,7 @@ export function keepInFlight<In, Out>(
     held.push(place);
     void work(input).then((value) => {
       place.result = { value };
+      size += sizeOf(value);
       nudge();
     });
   }
@@ -65,7 +72,9 @@ export function keepInFlight<In, Out>(
   function takeReady(): { readonly value: Out } | undefined {
     const at = isOrdered ? 0 : held.findIndex(({ result }) => result !== undefined);
     const { result } = held[at] ?? {};
-    if (result !== undefined) held.splice(at, 1);
+    if (result === undefined) return undefined;
+    held.splice(at, 1);
+    size -= sizeOf(result.value);
     return result;
   }
 

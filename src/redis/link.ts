@@ -23,9 +23,14 @@ export type Link = {
    * time limit and takes the connection down; all others who wait for a reply get undefined then.
    */
   readonly run: <T>(work: (client: Client) => Promise<T>) => Promise<T | undefined>;
+  /** The same for callers that can't do without: tells what the server's error was, if it replied with one. */
+  readonly ask: <T>(work: (client: Client) => Promise<T>) => Promise<Reply<T> | undefined>;
   /** Closes the connection for good. Callers that still wait get undefined. */
   readonly close: () => void;
 };
+
+/** What a server replied: a value, or an error, such as that it is full. */
+type Reply<T> = { readonly value: T } | { readonly refusal: Error };
 
 type Client = ReturnType<Awaited<ReturnType<typeof loadClients>>["create"]>;
 
@@ -40,7 +45,7 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
   let client: Client | undefined;
   let connecting: Client | undefined;
   let retry: NodeJS.Timeout | undefined;
-  let isReply = (_: unknown) => false;
+  let isReply = (_: unknown): _ is Error => false;
   let failures = 0;
   let running = 0;
   let isClosed = false;
@@ -95,23 +100,32 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
     logger.warn({ err }, "Redis refuses a command");
   }
 
+  async function ask<T>(work: (client: Client) => Promise<T>): Promise<Reply<T> | undefined> {
+    const used = client;
+    if (used === undefined || running >= MOST_AT_ONCE) return undefined;
+    running += 1;
+    try {
+      return { value: await within(timeoutMs, work(used)) };
+    } catch (error) {
+      if (!isReply(error)) {
+        drop(used, error);
+        return undefined;
+      }
+      tellRefusal(error);
+      return { refusal: error };
+    } finally {
+      running -= 1;
+    }
+  }
+
   return {
     open: connect,
     isUp: () => client !== undefined,
     async run(work) {
-      const used = client;
-      if (used === undefined || running >= MOST_AT_ONCE) return undefined;
-      running += 1;
-      try {
-        return await within(timeoutMs, work(used));
-      } catch (error) {
-        if (isReply(error)) tellRefusal(error);
-        else drop(used, error);
-        return undefined;
-      } finally {
-        running -= 1;
-      }
+      const reply = await ask(work);
+      return reply !== undefined && "value" in reply ? reply.value : undefined;
     },
+    ask,
     close() {
       isClosed = true;
       clearTimeout(retry);
@@ -134,7 +148,7 @@ async function loadClients() {
         socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: false },
         commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
       }),
-    isReply: (error: unknown) => error instanceof ErrorReply,
+    isReply: (error: unknown): error is Error => error instanceof ErrorReply,
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Database, number, type Prepare, type Row, text, textOrNull } from "./database.ts";
 import { type FileRecord, insertFile } from "./files.ts";
 
-const BATCH_STATUSES = [
+export const BATCH_STATUSES = [
   "validating",
   "in_progress",
   "finalizing",
@@ -15,7 +15,7 @@ const BATCH_STATUSES = [
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
 /** Whose API a batch was created by. */
-type BatchKind = "openai" | "anthropic";
+export type BatchKind = "openai" | "anthropic";
 
 /** A batch, as it is stored. */
 export type BatchRecord = {
@@ -36,6 +36,17 @@ export type BatchRecord = {
   readonly body: string;
   /** How far it is, as JSON; null before its lines were validated. */
   readonly progress: string | null;
+  /** Absent where only the process that runs it knows. */
+  readonly live?: LiveBatch;
+};
+
+/** What is known of a batch that runs, beside what is stored. */
+export type LiveBatch = {
+  /** Lines a second; undefined while unknown. */
+  readonly perSecond: number | undefined;
+  readonly secondsLeft: number | undefined;
+  /** Why it waits, in a sentence; undefined if it doesn't. */
+  readonly pausedFor: string | undefined;
 };
 
 /** When a batch changed. */
@@ -73,7 +84,7 @@ export type BatchStore = {
   readonly countUnfinished: () => number;
 };
 
-type BatchChange = {
+export type BatchChange = {
   readonly to: BatchStatus;
   readonly moment: BatchMoment;
   readonly atMs: number;

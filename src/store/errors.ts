@@ -12,14 +12,14 @@ export class StateError extends Error {
   constructor(
     file: string,
     reason: string,
-    options?: ErrorOptions & { readonly detail?: string; readonly isFolder?: boolean },
+    options?: ErrorOptions & { readonly detail?: string; readonly isFolder?: boolean; readonly isShared?: boolean },
   ) {
-    const what = options?.isFolder === true ? "The folder of files" : "The state file";
+    const isOfFiles = options?.isFolder === true || options?.isShared === true;
+    const what = options?.isShared === true ? "The store" : isOfFiles ? "The folder of files" : "The state file";
     super(`${what} ${file} can't be used: ${options?.detail ?? reason}.`, options);
-    this.forClients =
-      options?.isFolder === true
-        ? `The server can't store files: ${reason}. Requests that store nothing still work.`
-        : `The server can't use its state file: ${reason}. Requests that store nothing (\`store: false\`) still work.`;
+    this.forClients = isOfFiles
+      ? `The server can't store files: ${reason}. Requests that store nothing still work.`
+      : `The server can't use its state file: ${reason}. Requests that store nothing (\`store: false\`) still work.`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { StateError } from "../../src/store/errors.ts";
@@ -249,6 +250,42 @@ describe("a batch", () => {
         .map((_, n) => `line-${n}`)
         .toSorted(),
     );
+  });
+
+  it("makes no more requests while large results are not written yet", async () => {
+    using place = createBatchPlace();
+    const id = place.addBatch(many(8));
+    const disk = Promise.withResolvers<void>();
+    let asked = 0;
+    const text = "x".repeat(9 * 1024 * 1024);
+    await using gateway = openRunner(place, {
+      doorFor: () =>
+        doorTo(() => {
+          asked += 1;
+          return ok({ text });
+        }),
+      parallel: () => 1,
+      async openOutput(path) {
+        const file = await open(path, "w+");
+        return {
+          datasync: () => file.datasync(),
+          truncate: (bytes) => file.truncate(bytes),
+          close: () => file.close(),
+          write: (async (...given: Parameters<typeof file.write>) => {
+            await disk.promise;
+            return file.write(...given);
+          }) as typeof file.write,
+        };
+      },
+    });
+    gateway.runner.wake();
+    while (asked < 4) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    // Four of them are 32 MiB, and two ran.
+    expect(asked).toBeLessThanOrEqual(6);
+    disk.resolve();
+    await gateway.ended;
+    expect((await gateway.results(id)).output).toHaveLength(8);
   });
 
   it("counts the key's other files, and the results of its other batches", async () => {

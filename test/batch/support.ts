@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
+import { createJob, type JobOptions } from "../../src/batch/job.ts";
 import { createRunner, type RunnerOptions } from "../../src/batch/runner.ts";
 import { systemClock } from "../../src/clock.ts";
 import { newFileId } from "../../src/files/files.ts";
@@ -59,7 +60,10 @@ export function createBatchPlace() {
 export type BatchPlace = ReturnType<typeof createBatchPlace>;
 
 /** Runs the batches of a place, as a gateway does. */
-export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & Pick<RunnerOptions, "doorFor">) {
+export function openRunner(
+  place: BatchPlace,
+  options: Partial<Omit<RunnerOptions & JobOptions, "createJob" | "record" | "door">> & Pick<RunnerOptions, "doorFor">,
+) {
   const state = place.openState();
   const folder = openFileFolder({ stateFile: place.stateFile, now: Date.now });
   const ended = Promise.withResolvers<void>();
@@ -68,7 +72,7 @@ export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & 
     if (isChanged && state.batchQueue.unfinished().length === 0) ended.resolve();
     return isChanged;
   };
-  const runner = createRunner({
+  const all = {
     queue: { ...state.batchQueue, change },
     prepare: folder.prepare,
     removeFile: folder.remove,
@@ -76,7 +80,7 @@ export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & 
     maxLineBytes: 1_000_000,
     maxLines: 1_000_000,
     maxTenantBytes: () => Number.POSITIVE_INFINITY,
-    filesEndMs: (_, atMs) => atMs + 1e9,
+    filesEndMs: (_: string, atMs: number) => atMs + 1e9,
     clock: systemClock,
     now: Date.now,
     logger: SILENT,
@@ -84,7 +88,8 @@ export function openRunner(place: BatchPlace, options: Partial<RunnerOptions> & 
       return tryLock(join(await folder.place(), "batches.lock"));
     },
     ...options,
-  });
+  };
+  const runner = createRunner({ ...all, createJob: (record, door) => createJob({ ...all, record, door }) });
   return {
     runner,
     state,

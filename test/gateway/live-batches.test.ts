@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { newProgress } from "../../src/batch/progress.ts";
-import { listLiveBatches } from "../../src/gateway/live-batches.ts";
+import { listLiveBatches, listSharedBatches } from "../../src/gateway/live-batches.ts";
 import { liveSnapshot } from "../../src/live/snapshot.ts";
 import type { BatchRecord } from "../../src/store/batches.ts";
 import { openState } from "../store/support.ts";
@@ -58,4 +58,13 @@ it("tells of 64 at most, and of none where the state can't be read or is not the
   };
   expect(listLiveBatches({ exists: () => true, batchQueue: broken }, knowsNothing, nameOf)).toEqual([]);
   expect(listLiveBatches({ exists: () => false, batchQueue: broken }, knowsNothing, nameOf)).toEqual([]);
+});
+
+it("tells of those that gateways share what all of them know", () => {
+  const live = { perSecond: 2, secondsLeft: 3, pausedFor: undefined };
+  const known = [recordOf(1, { live, keyId: "key_1" }), ...Array.from({ length: 70 }, (_, at) => recordOf(at + 2))];
+  const told = listSharedBatches(known, knowsNothing, nameOf);
+  expect(shape.parse(told)).toEqual(told);
+  expect(told).toHaveLength(64);
+  expect(told[0]).toMatchObject({ key: "name of key_1", requests_per_second: 2, eta_seconds: 3 });
 });

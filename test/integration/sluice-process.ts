@@ -16,6 +16,8 @@ export type SluiceProcess = {
   readonly pid: number;
   /** Resolves with the base URL when the gateway is ready and its log names the engine; rejects when it ends before. */
   readonly ready: Promise<string>;
+  /** Resolves with the base URL when the gateway listens; its engines may be loading, or it may have none. */
+  readonly listens: Promise<string>;
   /** Resolves with the exit status, once all output has been read. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   /** Everything written to stderr so far. */
@@ -71,12 +73,14 @@ export function runSluice(...args: string[]): SluiceProcess {
   });
   // stdout and stderr come over two pipes, in any order.
   const ready = announced.then((url) => says('"the engine is ready"}').then(() => url));
-  // A test that expects a failure doesn't wait for this.
+  // A test that expects a failure doesn't wait for these.
   ready.catch(() => {});
+  announced.catch(() => {});
 
   return {
     pid: child.pid ?? Number.NaN,
     ready,
+    listens: announced,
     ended,
     stderr: () => stderr,
     log: () =>

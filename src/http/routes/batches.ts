@@ -3,16 +3,15 @@ import type { Batches } from "../../batch/open.ts";
 import { decodeNewBatch, encodeBatch } from "../../protocols/batches/batch.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import { decodePaging, encodeList } from "../../protocols/paging.ts";
-import type { BatchRecord } from "../../store/batches.ts";
-import type { State } from "../../store/state.ts";
+import type { BatchRecord, LiveBatch } from "../../store/batches.ts";
+import type { Shelf } from "../../store/shelf.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
-import { assertRoom, stateOf } from "../tenant.ts";
+import { assertShelfRoom, type ShelfDeps, shelfOf } from "../tenant.ts";
 import { afterNotFound } from "./responses-stored.ts";
 
-export type BatchesDeps = {
-  readonly state: State;
+export type BatchesDeps = ShelfDeps & {
   readonly batches: Pick<Batches, "wake" | "look" | "live">;
   /** The time in Unix ms. */
   readonly now: () => number;
@@ -22,40 +21,41 @@ export type BatchesDeps = {
 const MAX_UNFINISHED = 1_000;
 
 /** `POST /v1/batches` */
-export function createBatch({ state, batches, now }: BatchesDeps): Handler<HttpEnv> {
+export function createBatch(deps: BatchesDeps): Handler<HttpEnv> {
+  const { batches, now } = deps;
   return async (c) => {
     const { id, inputFileId, endpoint, windowMs, body } = decodeNewBatch(await readJson(c));
-    const own = stateOf(c, state);
-    const input = own.files.get(inputFileId);
+    const own = shelfOf(c, deps);
+    const input = await own.files.get(inputFileId);
     if (input === undefined) throw wrongInput(`No such File object: ${inputFileId}`);
     if (input.purpose !== "batch") {
       throw wrongInput(
         `The file '${inputFileId}' has the purpose '${input.purpose}'. Upload it with the purpose 'batch'.`,
       );
     }
-    assertFewBatches(own);
-    assertRoom(c, own);
+    await assertFewBatches(own);
+    assertShelfRoom(c, deps);
     const record = newBatchRecord(
       { id, kind: "openai", endpoint, inputFile: input.id, body },
       keyIdOf(c),
       now(),
       windowMs,
     );
-    own.batches.add(record);
+    await own.batches.add(record);
     batches.wake();
     return c.json(encodeBatch(record, undefined));
   };
 }
 
 /** `GET /v1/batches`: newest first. */
-export function listBatches({ state, batches }: BatchesDeps): Handler<HttpEnv> {
-  return (c) => {
+export function listBatches(deps: BatchesDeps): Handler<HttpEnv> {
+  return async (c) => {
     const { limit, after } = decodePaging(c.req.query(), "desc");
-    const page = stateOf(c, state).batches.page({ kind: "openai", limit, after });
+    const page = await shelfOf(c, deps).batches.page({ kind: "openai", limit, after });
     if (page === undefined) throw afterNotFound(after);
     return c.json(
       encodeList(
-        page.data.map((batch) => encodeBatch(batch, batches.live(batch.id))),
+        page.data.map((batch) => encodeBatch(batch, liveOf(batch, deps))),
         page.hasMore,
       ),
     );
@@ -63,25 +63,34 @@ export function listBatches({ state, batches }: BatchesDeps): Handler<HttpEnv> {
 }
 
 /** `GET /v1/batches/{id}` */
-export function showBatch({ state, batches }: BatchesDeps): Handler<HttpEnv> {
-  return (c) => {
-    const batch = find(c, state);
-    return c.json(encodeBatch(batch, batches.live(batch.id)));
+export function showBatch(deps: BatchesDeps): Handler<HttpEnv> {
+  return async (c) => {
+    const batch = await find(c, deps);
+    return c.json(encodeBatch(batch, liveOf(batch, deps)));
   };
 }
 
 /** `POST /v1/batches/{id}/cancel`. May be repeated while it ends. */
-export function cancelBatch({ state, batches, now }: BatchesDeps): Handler<HttpEnv> {
-  return (c) => {
-    const { id, status } = find(c, state);
-    if (!stateOf(c, state).batches.cancel(id, now()) && status !== "cancelling" && status !== "cancelled") {
+export function cancelBatch(deps: BatchesDeps): Handler<HttpEnv> {
+  const { batches, now } = deps;
+  return async (c) => {
+    const { id, status } = await find(c, deps);
+    const isCancelled = await shelfOf(c, deps).batches.cancel(id, now());
+    if (!isCancelled && status !== "cancelling" && status !== "cancelled") {
       throw new HttpError(409, `Cannot cancel a batch with status '${status}'.`, null);
     }
     batches.look(id);
     batches.wake();
-    const batch = find(c, state);
-    return c.json(encodeBatch(batch, batches.live(id)));
+    const batch = await find(c, deps);
+    return c.json(encodeBatch(batch, liveOf(batch, deps)));
   };
+}
+
+/** What all gateways know of it, and what this one can't tell them. */
+function liveOf({ id, live }: BatchRecord, { batches }: BatchesDeps): LiveBatch | undefined {
+  const here = batches.live(id);
+  if (live === undefined || here === undefined) return live ?? here;
+  return { ...live, pausedFor: here.pausedFor ?? live.pausedFor };
 }
 
 /** The id of the key that a batch's requests are made under; undefined where there are no keys. */
@@ -89,8 +98,8 @@ export function keyIdOf(c: Context<HttpEnv>): string | undefined {
   return c.get("key")?.id;
 }
 
-export function assertFewBatches({ batches }: Pick<State, "batches">): void {
-  if (batches.countUnfinished() < MAX_UNFINISHED) return;
+export async function assertFewBatches({ batches }: Pick<Shelf, "batches">): Promise<void> {
+  if ((await batches.countUnfinished()) < MAX_UNFINISHED) return;
   throw new InvalidRequestError(
     `There are ${MAX_UNFINISHED} batches that have not ended. Wait for some to end, or cancel some.`,
     null,
@@ -114,9 +123,9 @@ export function newBatchRecord(
   };
 }
 
-function find(c: Context<HttpEnv>, state: State): BatchRecord {
+async function find(c: Context<HttpEnv>, deps: ShelfDeps): Promise<BatchRecord> {
   const id = c.req.param("id") ?? "";
-  const batch = stateOf(c, state).batches.get("openai", id);
+  const batch = await shelfOf(c, deps).batches.get("openai", id);
   if (batch === undefined) throw new HttpError(404, `No batch found with id '${id}'.`, null);
   return batch;
 }

@@ -4,14 +4,12 @@ import type { Files } from "../../files/files.ts";
 import { decodeFilename, decodeFileQuery, decodeNewFile, encodeFile } from "../../protocols/files/file.ts";
 import { encodeList } from "../../protocols/paging.ts";
 import type { FileRecord } from "../../store/files.ts";
-import type { State } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
-import { stateOf, tenantOf } from "../tenant.ts";
+import { type ShelfDeps, shelfOf, tenantOf } from "../tenant.ts";
 import { afterNotFound } from "./responses-stored.ts";
 
-export type FilesDeps = {
-  readonly state: State;
+export type FilesDeps = ShelfDeps & {
   /** Loads what few use. */
   readonly files: () => Promise<Files>;
   /** How long files for batches are kept if nothing else is said, in ms. */
@@ -21,10 +19,11 @@ export type FilesDeps = {
 };
 
 /** `POST /v1/files`: a form, stored as it arrives. */
-export function createFile({ state, files, batchFileMs, now }: FilesDeps): Handler<HttpEnv> {
+export function createFile(deps: FilesDeps): Handler<HttpEnv> {
+  const { files, batchFileMs, now } = deps;
   return async (c) => {
     const [keeper, { readForm }] = await Promise.all([files(), import("../form.ts")]);
-    const store = stateOf(c, state).files;
+    const store = shelfOf(c, deps).files;
     const record = await readForm(c, "file", ({ filename, bytes, fields }) =>
       keeper.add(tenantOf(c), store, {
         bytes,
@@ -40,25 +39,25 @@ export function createFile({ state, files, batchFileMs, now }: FilesDeps): Handl
 }
 
 /** `GET /v1/files`: newest first by default. */
-export function listFiles({ state }: FilesDeps): Handler<HttpEnv> {
-  return (c) => {
+export function listFiles(deps: FilesDeps): Handler<HttpEnv> {
+  return async (c) => {
     const query = decodeFileQuery(c.req.query());
-    const page = stateOf(c, state).files.page(query);
+    const page = await shelfOf(c, deps).files.page(query);
     if (page === undefined) throw afterNotFound(query.after);
     return c.json(encodeList(page.data.map(encodeFile), page.hasMore));
   };
 }
 
 /** `GET /v1/files/{id}` */
-export function showFile({ state }: FilesDeps): Handler<HttpEnv> {
-  return (c) => c.json(encodeFile(find(c, state)));
+export function showFile(deps: FilesDeps): Handler<HttpEnv> {
+  return async (c) => c.json(encodeFile(await find(c, deps)));
 }
 
 /** `GET /v1/files/{id}/content`: the bytes, as the connection takes them. */
-export function showFileContent({ state, files }: FilesDeps): Handler<HttpEnv> {
+export function showFileContent(deps: FilesDeps): Handler<HttpEnv> {
   return async (c) => {
-    const record = find(c, state);
-    const bytes = await (await files()).read(record);
+    const record = await find(c, deps);
+    const bytes = await (await deps.files()).read(record);
     if (bytes === undefined) throw fileNotFound(record.id);
     return new Response(Readable.toWeb(bytes), {
       headers: {
@@ -72,20 +71,21 @@ export function showFileContent({ state, files }: FilesDeps): Handler<HttpEnv> {
 }
 
 /** `DELETE /v1/files/{id}` */
-export function deleteFile({ state, files }: FilesDeps): Handler<HttpEnv> {
+export function deleteFile(deps: FilesDeps): Handler<HttpEnv> {
   return async (c) => {
-    const { id } = find(c, state);
-    if (state.batchQueue.reads(id)) {
+    const { id } = await find(c, deps);
+    const own = shelfOf(c, deps);
+    if (await own.reads(id)) {
       throw new HttpError(409, `A batch reads the file '${id}'. Cancel the batch, or wait for its end.`, "file_in_use");
     }
-    await (await files()).remove(stateOf(c, state).files, id);
+    await (await deps.files()).remove(own.files, id);
     return c.json({ id, object: "file", deleted: true });
   };
 }
 
-function find(c: Context<HttpEnv>, state: State): FileRecord {
+async function find(c: Context<HttpEnv>, deps: ShelfDeps): Promise<FileRecord> {
   const id = c.req.param("id") ?? "";
-  const record = stateOf(c, state).files.get(id);
+  const record = await shelfOf(c, deps).files.get(id);
   if (record === undefined) throw fileNotFound(id);
   return record;
 }

@@ -2,8 +2,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type { Context, Handler } from "hono";
 import { newProgress } from "../../batch/progress.ts";
-import { newFileId } from "../../files/files.ts";
-import type { FileFolder } from "../../files/folder.ts";
+import { type FileBytes, newFileId } from "../../files/files.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import {
   decodeMessageBatchQuery,
@@ -15,11 +14,10 @@ import {
   newMessageBatchId,
 } from "../../protocols/messages/batches.ts";
 import type { BatchRecord } from "../../store/batches.ts";
-import type { State } from "../../store/state.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
-import { assertRoom, stateOf } from "../tenant.ts";
+import { assertShelfRoom, type ShelfDeps, shelfOf, tenantOf } from "../tenant.ts";
 import { assertFewBatches, type BatchesDeps, keyIdOf, newBatchRecord } from "./batches.ts";
 import type { FilesDeps } from "./files.ts";
 
@@ -30,15 +28,16 @@ const PATH = "/v1/messages/batches";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** `POST /v1/messages/batches` */
-export function createMessageBatch({ state, files, batches, now }: MessageBatchesDeps): Handler<HttpEnv> {
+export function createMessageBatch(deps: MessageBatchesDeps): Handler<HttpEnv> {
+  const { files, batches, now } = deps;
   return async (c) => {
     const requests = decodeNewMessageBatch(await readJson(c));
-    const own = stateOf(c, state);
-    assertFewBatches(own);
-    assertRoom(c, own);
+    const own = shelfOf(c, deps);
+    await assertFewBatches(own);
+    assertShelfRoom(c, deps);
     const { folder } = await files();
     const inputFile = newFileId();
-    await folder.receive(inputFile, linesOf(requests));
+    await folder.receive(inputFile, linesOf(requests), tenantOf(c));
     const id = newMessageBatchId();
     const record: BatchRecord = {
       ...newBatchRecord(
@@ -51,17 +50,17 @@ export function createMessageBatch({ state, files, batches, now }: MessageBatche
       status: "in_progress",
       progress: JSON.stringify(newProgress(requests.length)),
     };
-    own.batches.add(record);
+    await own.batches.add(record);
     batches.wake();
     return c.json(encode(c, record));
   };
 }
 
 /** `GET /v1/messages/batches`: newest first. */
-export function listMessageBatches({ state }: MessageBatchesDeps): Handler<HttpEnv> {
-  return (c) => {
+export function listMessageBatches(deps: MessageBatchesDeps): Handler<HttpEnv> {
+  return async (c) => {
     const query = decodeMessageBatchQuery(c.req.query());
-    const page = stateOf(c, state).batches.page({ kind: "anthropic", ...query });
+    const page = await shelfOf(c, deps).batches.page({ kind: "anthropic", ...query });
     if (page === undefined) {
       const param = query.after === undefined ? "before_id" : "after_id";
       throw new InvalidRequestError(`This list has no entry with the id in '${param}'.`, param, "invalid_value");
@@ -72,38 +71,39 @@ export function listMessageBatches({ state }: MessageBatchesDeps): Handler<HttpE
 }
 
 /** `GET /v1/messages/batches/{id}` */
-export function showMessageBatch({ state }: MessageBatchesDeps): Handler<HttpEnv> {
-  return (c) => c.json(encode(c, find(c, state)));
+export function showMessageBatch(deps: MessageBatchesDeps): Handler<HttpEnv> {
+  return async (c) => c.json(encode(c, await find(c, deps)));
 }
 
 /** `POST /v1/messages/batches/{id}/cancel`. Does nothing if it has ended. */
-export function cancelMessageBatch({ state, batches, now }: MessageBatchesDeps): Handler<HttpEnv> {
-  return (c) => {
-    const { id } = find(c, state);
-    stateOf(c, state).batches.cancel(id, now());
+export function cancelMessageBatch(deps: MessageBatchesDeps): Handler<HttpEnv> {
+  const { batches, now } = deps;
+  return async (c) => {
+    const { id } = await find(c, deps);
+    await shelfOf(c, deps).batches.cancel(id, now());
     batches.look(id);
     batches.wake();
-    return c.json(encode(c, find(c, state)));
+    return c.json(encode(c, await find(c, deps)));
   };
 }
 
 /** `DELETE /v1/messages/batches/{id}`, with its results. */
-export function deleteMessageBatch({ state, files }: MessageBatchesDeps): Handler<HttpEnv> {
+export function deleteMessageBatch(deps: MessageBatchesDeps): Handler<HttpEnv> {
   return async (c) => {
-    const batch = find(c, state);
-    if (!stateOf(c, state).batches.remove(batch.id)) throw notEnded(batch);
-    const { folder } = await files();
+    const batch = await find(c, deps);
+    if (!(await shelfOf(c, deps).batches.remove(batch.id))) throw notEnded(batch);
+    const { folder } = await deps.files();
     for (const file of [batch.inputFile, batch.outputFile, batch.errorFile]) await folder.remove(file);
     return c.json({ id: batch.id, type: "message_batch_deleted" });
   };
 }
 
 /** `GET /v1/messages/batches/{id}/results`: a line for each request, as the connection takes them. */
-export function showMessageResults({ state, files }: MessageBatchesDeps): Handler<HttpEnv> {
+export function showMessageResults(deps: MessageBatchesDeps): Handler<HttpEnv> {
   return async (c) => {
-    const batch = find(c, state);
+    const batch = await find(c, deps);
     if (!hasEnded(batch)) throw notEnded(batch);
-    const { folder } = await files();
+    const { folder } = await deps.files();
     const parts = await openAll(folder, [batch.outputFile, batch.errorFile]);
     const lines = Readable.from(resultsOf(parts), { objectMode: false });
     // A generator that was never begun runs no `finally`.
@@ -115,7 +115,7 @@ export function showMessageResults({ state, files }: MessageBatchesDeps): Handle
 }
 
 /** Opens those files that are there: all of them, or none. */
-async function openAll({ read }: Pick<FileFolder, "read">, ids: readonly string[]): Promise<readonly Readable[]> {
+async function openAll({ read }: Pick<FileBytes, "read">, ids: readonly string[]): Promise<readonly Readable[]> {
   const opened: Readable[] = [];
   try {
     for (const id of ids) {
@@ -148,9 +148,9 @@ function encode(c: Context<HttpEnv>, batch: BatchRecord) {
   return encodeMessageBatch(batch, `${origin}${prefix}${PATH}/${batch.id}/results`);
 }
 
-function find(c: Context<HttpEnv>, state: State): BatchRecord {
+async function find(c: Context<HttpEnv>, deps: ShelfDeps): Promise<BatchRecord> {
   const id = c.req.param("id") ?? "";
-  const batch = stateOf(c, state).batches.get("anthropic", id);
+  const batch = await shelfOf(c, deps).batches.get("anthropic", id);
   if (batch === undefined) throw new HttpError(404, `Message batch with id '${id}' not found.`, null);
   return batch;
 }

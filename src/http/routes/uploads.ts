@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Context, Handler } from "hono";
-import type { FileFolder } from "../../files/folder.ts";
+import type { FileBytes } from "../../files/files.ts";
 import { FileTooLargeError } from "../../files/too-large.ts";
 import { InvalidRequestError } from "../../protocols/errors.ts";
 import {
@@ -10,12 +10,11 @@ import {
   encodeUpload,
   newPartId,
 } from "../../protocols/files/upload.ts";
-import type { State } from "../../store/state.ts";
 import type { UploadPart, UploadRecord } from "../../store/uploads.ts";
 import type { HttpEnv } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import { readJson } from "../json-body.ts";
-import { assertRoom, stateOf, tenantOf } from "../tenant.ts";
+import { assertShelfRoom, type ShelfDeps, shelfOf, tenantOf } from "../tenant.ts";
 import type { FilesDeps } from "./files.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -24,33 +23,38 @@ const HOUR_MS = 60 * 60 * 1000;
 const MAX_PART_BYTES = 64 * 1024 * 1024;
 
 /** `POST /v1/uploads` */
-export function createUpload({ state, files, now }: FilesDeps): Handler<HttpEnv> {
+export function createUpload(deps: FilesDeps): Handler<HttpEnv> {
+  const { files, now } = deps;
   return async (c) => {
     const wish = decodeNewUpload(await readJson(c));
-    const own = stateOf(c, state);
-    (await files()).assertRoomFor(own.files, wish.bytes + own.uploads.pendingBytes(), wish.bytes);
-    assertRoom(c, own);
+    const own = shelfOf(c, deps);
+    const comingBytes = wish.bytes + (await own.uploads.pendingBytes());
+    await (await files()).assertRoomFor(own.files, comingBytes, wish.bytes);
+    assertShelfRoom(c, deps);
     const createdMs = now();
     const times = { createdMs, endsMs: createdMs + HOUR_MS };
     const upload: UploadRecord = { ...wish, ...times, status: "pending", parts: [], file: null };
-    own.uploads.add(upload);
+    await own.uploads.add(upload);
     return c.json(encodeUpload(upload, undefined, now()));
   };
 }
 
 /** `POST /v1/uploads/{id}/parts`: a form with a part's bytes, which are stored as they arrive. */
-export function addUploadPart({ state, files, now }: FilesDeps): Handler<HttpEnv> {
+export function addUploadPart(deps: FilesDeps): Handler<HttpEnv> {
+  const { files, now } = deps;
   return async (c) => {
     const [{ folder }, { readForm }] = await Promise.all([files(), import("../form.ts")]);
-    const upload = findPending(c, state, now());
+    const upload = await findPending(c, deps, now());
     const id = newPartId();
     const had = upload.parts.reduce((sum, part) => sum + part.bytes, 0);
     const most = Math.min(MAX_PART_BYTES, upload.bytes - had);
-    const bytes = await readForm(c, "data", (part) => folder.receive(id, bounded(part.bytes, most, upload)));
-    if (!stateOf(c, state).uploads.addPart(upload.id, { id, bytes })) {
+    const bytes = await readForm(c, "data", (part) =>
+      folder.receive(id, bounded(part.bytes, most, upload), tenantOf(c)),
+    );
+    if (!(await shelfOf(c, deps).uploads.addPart(upload.id, { id, bytes }))) {
       await folder.remove(id);
       // It may have ended while the part arrived.
-      findPending(c, state, now());
+      await findPending(c, deps, now());
       throw tooLarge(upload);
     }
     return c.json(encodePart(id, upload.id, now()));
@@ -58,12 +62,13 @@ export function addUploadPart({ state, files, now }: FilesDeps): Handler<HttpEnv
 }
 
 /** `POST /v1/uploads/{id}/complete`: puts the parts together, in the order of the body. */
-export function completeUpload({ state, files, batchFileMs, now }: FilesDeps): Handler<HttpEnv> {
+export function completeUpload(deps: FilesDeps): Handler<HttpEnv> {
+  const { files, batchFileMs, now } = deps;
   return async (c) => {
     const { partIds, md5 } = decodeCompletion(await readJson(c));
     const keeper = await files();
-    const upload = findPending(c, state, now());
-    const own = stateOf(c, state);
+    const upload = await findPending(c, deps, now());
+    const own = shelfOf(c, deps);
     const parts = choose(upload, partIds);
     const hash = createHash("md5");
     const lifeMs = upload.lifeMs ?? (upload.purpose === "batch" ? batchFileMs : undefined);
@@ -82,23 +87,25 @@ export function completeUpload({ state, files, batchFileMs, now }: FilesDeps): H
       },
     });
     // Of two that complete it at once, one has done so.
-    if (!own.uploads.end(upload.id, "completed", record.id)) {
+    if (!(await own.uploads.end(upload.id, "completed", record.id))) {
       await keeper.remove(own.files, record.id);
-      throw notPending(find(c, state), now());
+      throw notPending(await find(c, deps), now());
     }
     for (const { id } of upload.parts) await keeper.folder.remove(id);
-    return c.json(encodeUpload(find(c, state), record, now()));
+    return c.json(encodeUpload(await find(c, deps), record, now()));
   };
 }
 
 /** `POST /v1/uploads/{id}/cancel` */
-export function cancelUpload({ state, files, now }: FilesDeps): Handler<HttpEnv> {
+export function cancelUpload(deps: FilesDeps): Handler<HttpEnv> {
+  const { files, now } = deps;
   return async (c) => {
-    const upload = findPending(c, state, now());
-    if (!stateOf(c, state).uploads.end(upload.id, "cancelled", null)) throw notPending(find(c, state), now());
+    const upload = await findPending(c, deps, now());
+    const isCancelled = await shelfOf(c, deps).uploads.end(upload.id, "cancelled", null);
+    if (!isCancelled) throw notPending(await find(c, deps), now());
     const { folder } = await files();
     for (const { id } of upload.parts) await folder.remove(id);
-    return c.json(encodeUpload(find(c, state), undefined, now()));
+    return c.json(encodeUpload(await find(c, deps), undefined, now()));
   };
 }
 
@@ -124,7 +131,7 @@ function choose(upload: UploadRecord, partIds: readonly string[]): readonly Uplo
   );
 }
 
-async function* joined(folder: FileFolder, parts: readonly UploadPart[], hash: ReturnType<typeof createHash>) {
+async function* joined(folder: FileBytes, parts: readonly UploadPart[], hash: ReturnType<typeof createHash>) {
   for (const { id } of parts) {
     const part = await folder.read(id);
     if (part === undefined) throw new HttpError(404, `The part '${id}' is gone. Begin a new upload.`, null);
@@ -151,15 +158,15 @@ function tooLarge({ bytes }: UploadRecord): FileTooLargeError {
   );
 }
 
-function find(c: Context<HttpEnv>, state: State): UploadRecord {
+async function find(c: Context<HttpEnv>, deps: ShelfDeps): Promise<UploadRecord> {
   const id = c.req.param("id") ?? "";
-  const upload = stateOf(c, state).uploads.get(id);
+  const upload = await shelfOf(c, deps).uploads.get(id);
   if (upload === undefined) throw new HttpError(404, `No such Upload object: ${id}`, null);
   return upload;
 }
 
-function findPending(c: Context<HttpEnv>, state: State, nowMs: number): UploadRecord {
-  const upload = find(c, state);
+async function findPending(c: Context<HttpEnv>, deps: ShelfDeps, nowMs: number): Promise<UploadRecord> {
+  const upload = await find(c, deps);
   if (upload.status !== "pending" || upload.endsMs <= nowMs) throw notPending(upload, nowMs);
   return upload;
 }
