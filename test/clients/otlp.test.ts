@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { answerAs, ask, closeUpstreams, openUpstream } from "../gateway/support.ts";
 import { preparePython, runPython } from "./python/environment.ts";
@@ -45,8 +45,13 @@ async function openCollector() {
   return { url: `http://127.0.0.1:${port}`, files, types };
 }
 
+let python: string;
+// It may have to be installed first, which takes longer than a test may.
+beforeAll(async () => {
+  python = await preparePython();
+});
+
 test("OpenTelemetry's own package reads the traces: one tree, in the client's trace, down to the try at the upstream", async () => {
-  const python = await preparePython();
   const collector = await openCollector();
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url;
   process.env.OTEL_EXPORTER_OTLP_COMPRESSION = "gzip";

@@ -76,14 +76,14 @@ describe("request", () => {
   it("counts the waiting of all hops together", async () => {
     let now = 0;
     const server = await startServer((incoming, response) => {
-      now += 600;
+      now += 60_000;
       if (incoming.url === "/0") response.writeHead(302, { location: "/1" }).end();
       // The second hop never answers, and 40 ms are left for it.
     });
     const startedAt = performance.now();
-    const context = downloadContext({ reachTimeoutMs: 640, now: () => now });
+    const context = downloadContext({ reachTimeoutMs: 60_040, now: () => now });
     await errorOf(get(`${server.origin}/0`, context));
-    expect(performance.now() - startedAt).toBeLessThan(600);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
     expect(server.requests).toHaveLength(2);
   });
 
