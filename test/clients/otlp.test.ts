@@ -69,8 +69,11 @@ test("OpenTelemetry's own package reads the traces: one tree, in the client's tr
   const [answer, work, tried] = [`POST ${CHAT}`, "chat ours", "POST"].map((name) =>
     read.find((span) => span.name === name),
   );
-  expect(read).toHaveLength(3);
-  expect(read.map(({ traceId }) => traceId)).toEqual([TRACE, TRACE, TRACE]);
+  // On a busy machine the request waits for its turn, which is a span of its own.
+  const waits = read.filter(({ name }) => name === "queue");
+  for (const { parentSpanId } of waits) expect(parentSpanId).toBe(work?.spanId);
+  expect(read).toHaveLength(3 + waits.length);
+  expect(new Set(read.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]));
   expect(answer).toMatchObject({ kind: "SPAN_KIND_SERVER", parentSpanId: PARENT });
   expect(work).toMatchObject({ kind: "SPAN_KIND_CLIENT", parentSpanId: answer?.spanId });
   expect(tried).toMatchObject({ kind: "SPAN_KIND_CLIENT", parentSpanId: work?.spanId });

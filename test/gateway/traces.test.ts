@@ -147,7 +147,9 @@ describe("traces", () => {
     const spans = collector.spans();
     expect(spans.filter(({ name }) => name === `POST ${CHAT}`)).toHaveLength(4);
     const ofFirst = spans.filter(({ traceId }) => traceId === TRACE).map(({ name }) => name);
-    expect(ofFirst.toSorted()).toEqual(["POST", `POST ${CHAT}`, "chat ours"]);
+    // On a busy machine the request waits for its turn, which is a span of its own.
+    const others = ofFirst.filter((name) => name !== "queue");
+    expect(others.toSorted()).toEqual(["POST", `POST ${CHAT}`, "chat ours"]);
   });
 
   it("are of their own where the client has none, also of what is refused", async () => {
