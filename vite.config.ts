@@ -23,11 +23,27 @@ const squeeze: Plugin = {
   },
 };
 
-export default defineConfig(({ command }) => ({
+/** As the gateway does: a browser gets a page at its path, which may be one of the API's, too. */
+const atTheirPaths: Plugin = {
+  name: "at-their-paths",
+  apply: "serve",
+  configureServer({ middlewares }) {
+    middlewares.use((request, _, next) => {
+      const [path] = (request.url ?? "").split("?");
+      const isPage = PAGE_PATHS.some((each) => each === path) && request.headers.accept?.includes("text/html") === true;
+      if (request.method === "GET" && isPage) request.url = BASE;
+      next();
+    });
+  },
+};
+
+/** Apart from the API's paths. */
+const BASE = "/pages/";
+
+export default defineConfig({
   root: "pages",
-  // Apart from the API's paths.
-  base: command === "build" ? "/pages/" : "/",
-  plugins: [squeeze],
+  base: BASE,
+  plugins: [squeeze, atTheirPaths],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "../build/pages",
@@ -38,15 +54,5 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: {
-    proxy: {
-      "^/(v1|admin|api|health|ready|metrics|docs|openapi.json|models/|slots|props)": {
-        target: gateway,
-        bypass: ({ method, url = "", headers }) =>
-          method === "GET" && PAGE_PATHS.some((path) => path === url) && headers.accept?.includes("text/html") === true
-            ? "/index.html"
-            : undefined,
-      },
-    },
-  },
-}));
+  server: { proxy: { [`^(?!${BASE})`]: { target: gateway } } },
+});

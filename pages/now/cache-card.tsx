@@ -34,7 +34,7 @@ export function CacheCard({ cache }: { readonly cache: LiveCache }) {
         columns={[
           { title: "Answered by", cell: ({ name }) => name },
           { title: "Answers", isNumber: true, cell: ({ hits }) => formatNumber(hits) },
-          { title: "Holds", cell: ({ note }) => <span class="quiet">{note}</span> },
+          { title: "Holds", cell: ({ note }) => <span class="now-note quiet">{note}</span> },
         ]}
       />
     </Card>

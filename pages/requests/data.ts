@@ -44,7 +44,7 @@ export function fetchRequest(id: string, abort: AbortSignal): Promise<RequestDet
 
 /** A number of tokens, as far as it is known: while a request waits or runs, 0 stands for nothing told yet. */
 export function toldTokens({ state }: Pick<RequestSummary, "state">, tokens: number): number | undefined {
-  return tokens === 0 && (state === "waiting" || state === "running") ? undefined : tokens;
+  return tokens === 0 && state !== "done" ? undefined : tokens;
 }
 
 const NAME = "request";

@@ -92,7 +92,7 @@ function Prompt({ row }: { readonly row: RequestSummary }) {
 
 function Why({ row: { why, prefix_lost_ms: lost } }: { readonly row: RequestSummary }) {
   return (
-    <span class="requests-why">
+    <span class="requests-why" title={why}>
       {why}
       {lost !== null && lost > 0 && <span class="requests-tip"> A prefix was not reused: {formatMs(lost)}.</span>}
     </span>

@@ -44,6 +44,11 @@ export default function WhatIfPage() {
           since the gateway's start, and {LEAST_REQUESTS} are needed. This page begins by itself once they are there.
         </Empty>
       )}
+      {isAsking && found === undefined && known !== undefined && known >= LEAST_REQUESTS && (
+        <p class="quiet" role="status">
+          The last requests are being simulated …
+        </p>
+      )}
       {found !== undefined && (
         <div class="what-if">
           <Sliders changes={changes} today={found.settings.today} onChange={setChanges} />

@@ -87,7 +87,7 @@ function failed(named: Named, status: number, fault: Fault): ItemResult {
 }
 
 function head({ id, index }: Named): string {
-  return `{"id":${JSON.stringify(id ?? String(index))},"index":${index}`;
+  return `{"id":${JSON.stringify(id ?? index)},"index":${index}`;
 }
 
 /** The error of an answer in OpenAI's or Anthropic's form; else all of it. */

@@ -2,7 +2,16 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Watch } from "../generation/watch.ts";
 import { describeModel, describeQueued, type LiveBackend, type NameOf } from "./describe.ts";
 import { createSlotRates } from "./slot-rates.ts";
-import type { LiveBatch, LiveCache, LiveHistory, LivePoint, LiveRoute, LiveSnapshot } from "./snapshot.ts";
+import type {
+  LiveBatch,
+  LiveCache,
+  LiveHistory,
+  LiveModel,
+  LivePoint,
+  LiveQueued,
+  LiveRoute,
+  LiveSnapshot,
+} from "./snapshot.ts";
 import type { StateLog } from "./state-log.ts";
 import { type Beat, createTempo, type Tempo } from "./tempo.ts";
 
@@ -115,15 +124,16 @@ export function createLive(sources: LiveSources): Live {
     const { events, seen: total } = states.since(seen);
     seen = total;
     const memory = sources.memory();
+    const queue = sources
+      .models()
+      .flatMap(({ id, queued }) => queued?.(MAX_QUEUED).map((each) => describeQueued(id, each, nameOf)) ?? []);
     return {
       object: "live.snapshot",
       version,
       started_at: startedAt,
-      point: pointOf(beat, models, now()),
+      point: pointOf(beat, models, queue, now()),
       models,
-      queue: sources
-        .models()
-        .flatMap(({ id, queued }) => queued?.(MAX_QUEUED).map((each) => describeQueued(id, each, nameOf)) ?? []),
+      queue,
       batches: [...sources.batches()],
       routes: [...sources.routes()],
       cache: sources.cache() ?? null,
@@ -159,9 +169,8 @@ export function createLive(sources: LiveSources): Live {
   };
 }
 
-function pointOf(beat: Beat, models: readonly LiveSnapshot["models"][number][], at: number): LivePoint {
-  const sum = (of: "waiting" | "running" | "tokens_per_second") =>
-    models.reduce((total, model) => total + model[of], 0);
+function pointOf(beat: Beat, models: readonly LiveModel[], queue: readonly LiveQueued[], at: number): LivePoint {
+  const sum = (of: "waiting" | "tokens_per_second") => models.reduce((total, model) => total + model[of], 0);
   return {
     at,
     tokens_per_second: Math.max(sum("tokens_per_second"), beat.generatedTokens),
@@ -169,10 +178,17 @@ function pointOf(beat: Beat, models: readonly LiveSnapshot["models"][number][], 
     first_token_ms: beat.firstTokenMs === undefined ? null : [...beat.firstTokenMs],
     between_tokens_ms: beat.betweenTokensMs === undefined ? null : [...beat.betweenTokensMs],
     waiting: sum("waiting"),
-    running: sum("running"),
+    running: models.reduce((total, model) => total + requestsIn(model, queue), 0),
     ended: beat.ended,
     failed: beat.failed,
   };
+}
+
+/** Requests that run at a model: what the gateway evaluates for itself, such as its presets, is in none of its lists. */
+function requestsIn({ id, running, slots }: LiveModel, queue: readonly LiveQueued[]): number {
+  const listed = queue.filter(({ model }) => model === id);
+  if (slots.length === 0 || listed.length >= MAX_QUEUED) return running;
+  return Math.min(running, listed.filter(({ state }) => state === "running").length);
 }
 
 function frameOf(event: string, data: object): string {

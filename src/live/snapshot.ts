@@ -16,7 +16,7 @@ const point = z.object({
   first_token_ms: quantiles,
   between_tokens_ms: quantiles,
   waiting: count,
-  running: count,
+  running: count.describe("Requests; what the gateway evaluates for itself, such as its presets, is not counted."),
   ended: count.describe("Requests that ended in this second."),
   failed: count.describe("Those of them that failed or were refused."),
 });

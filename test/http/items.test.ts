@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { GenerationRequest } from "../../src/generation/request.ts";
 import { createTestAccess } from "../keys/support.ts";
+import { preset } from "../prompts/support.ts";
 import { answerWith, createTestApp, listen, loopTurn, MODEL_ID, script } from "./support.ts";
 
 const resultSchema = z.looseObject({
@@ -15,7 +16,9 @@ const resultSchema = z.looseObject({
     .looseObject({ choices: z.array(z.looseObject({ message: z.looseObject({ content: z.string() }) })) })
     .optional(),
   error: z.looseObject({ code: z.string().nullable(), message: z.string() }).optional(),
-  end: z.looseObject({ reason: z.string(), items: z.number(), failed: z.number() }).optional(),
+  end: z
+    .looseObject({ reason: z.string(), message: z.string().optional(), items: z.number(), failed: z.number() })
+    .optional(),
 });
 
 const TEMPLATE = { template: { model: MODEL_ID, max_tokens: 5 } };
@@ -72,7 +75,7 @@ describe("POST /v1/stream", () => {
     const { app } = createTestApp({ generate: echo });
     const messages = [{ role: "user", content: "mine" }];
     const { results } = await ask(app, linesOf([{ body: { model: MODEL_ID, messages } }, { id: 7, input: "x" }]));
-    expect(said(results)).toContainEqual(["0", "mine"]);
+    expect(said(results)).toContainEqual([0, "mine"]);
     expect(said(results)).toContainEqual([7, "x"]);
   });
 
@@ -95,13 +98,13 @@ describe("POST /v1/stream", () => {
     const { results } = await ask(app, new Uint8Array(body), "?order=input");
     expect(said(results)).toEqual([
       ["a", "first"],
-      ["1", "invalid_json_line"],
-      ["2", "invalid_value"],
-      ["3", "invalid_json_line"],
-      ["4", "line_too_long"],
+      [1, "invalid_json_line"],
+      [2, "invalid_value"],
+      [3, "invalid_json_line"],
+      [4, "line_too_long"],
       ["b", "invalid_value"],
       ["c", "invalid_value"],
-      ["7", "invalid_value"],
+      [7, "invalid_value"],
       ["z", "last, without a newline"],
       [undefined, "input_ended"],
     ]);
@@ -236,10 +239,51 @@ describe("POST /v1/stream", () => {
     const names = Array.from({ length: 700_000 }, (_, index) => `"k${index}":1`).join(",");
     const longest = await longestTurnDuring(async () => {
       const { results } = await ask(app, `{"body":{${names}}}\n${linesOf([{ ...TEMPLATE.template, id: "b" }])}`);
-      expect(said(results)[0]).toEqual(["0", "invalid_value"]);
+      expect(said(results)[0]).toEqual([0, "invalid_value"]);
       expect(results[0]?.error?.message).toContain("too many properties");
     });
     expect(longest).toBeLessThan(1_500);
+  });
+
+  it.each([
+    ["?preset=nope", 404, "Available: preset/greet"],
+    ["?preset=greet@9", 404, "greet"],
+    ["?preset=greet&endpoint=/v1/embeddings", 400, "is a preset, which this endpoint does not accept"],
+  ])("refuses %s before it takes an item", async (query, status, message) => {
+    const { app } = createTestApp({ generate: echo, presets: [preset("", "greet")] });
+    const answered = await app.request(`/v1/stream${query}`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: linesOf([{ input: "x" }]),
+    });
+    expect([answered.status, await answered.text()]).toEqual([status, expect.stringContaining(message)]);
+  });
+
+  it.each([
+    [{ model: "nope" }, "The model `nope` does not exist here."],
+    [{ model: "preset/nope" }, "preset/nope"],
+    [{ model: MODEL_ID, max_tokens: "many" }, "max_tokens"],
+    [{ model: MODEL_ID, temperature: 9 }, "temperature"],
+    [{ model: MODEL_ID, stream: true }, "'template' can't have 'stream'"],
+    [{ model: MODEL_ID, messages: [{ role: "nobody", content: "x" }] }, "messages[0]"],
+  ])("tells what is wrong with the template %j at once, since no item could be answered", async (template, message) => {
+    const { app } = createTestApp({ generate: echo });
+    const { results } = await ask(app, linesOf([{ template }, { input: "x" }, { input: "y" }]));
+    expect(said(results)).toEqual([[undefined, "invalid_template"]]);
+    expect(results[0]?.end?.message).toContain(message);
+  });
+
+  it("takes a template that items complete", async () => {
+    const { app } = createTestApp({ generate: echo });
+    const template = { tool_choice: "none", max_tokens: 5 };
+    const tools = [{ type: "function", function: { name: "look" } }];
+    const { results } = await ask(app, linesOf([{ template }, { input: "x", body: { model: MODEL_ID, tools } }]));
+    expect(said(results)).toEqual([
+      [0, "x"],
+      [undefined, "input_ended"],
+    ]);
+    const documents = await ask(app, linesOf([{ template: { top_n: 1 } }]), "?endpoint=/v1/rerank");
+    expect(said(documents.results)).toEqual([[undefined, "input_ended"]]);
   });
 
   it("refuses a template that is too long to be in each request", async () => {

@@ -155,6 +155,23 @@ it("lists who waits under the names of their keys", () => {
   ]);
 });
 
+it("counts requests that run, and not what the gateway evaluates for itself", async () => {
+  const running = {
+    ...{ requestId: "req_1", tenant: "t", priority: "default" as const, state: "running" as const, waitedMs: 10 },
+  };
+  const model = servedModel({
+    ...{ id: "m", aliases: [], generate: async function* () {} },
+    workload: () => ({ waiting: 0, running: 3, firstTokenMs: 0 }),
+    slots: async () => [{ index: 0, heldTokens: 4 }],
+    queued: () => [running],
+  });
+  const { clock, look } = createBench({ models: () => [model] });
+  const viewer = look();
+  await setImmediate();
+  clock.advance(SECOND);
+  expect(viewer.snapshots()[0]).toMatchObject({ point: { running: 1 }, models: [{ running: 3 }] });
+});
+
 it("has no text of a request or an answer in it", async () => {
   const { clock, look, watch } = createBench();
   const viewer = look();

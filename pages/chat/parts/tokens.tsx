@@ -1,5 +1,5 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
-import { ErrorNote } from "../../frame/parts.tsx";
+import { Bar, ErrorNote } from "../../frame/parts.tsx";
 import type { AssistantMessage, Likely, Token } from "../conversation/message.ts";
 import { joinTokens, replaceToken, toProbability } from "../conversation/token-text.ts";
 import type { Chat } from "../state/chat.ts";
@@ -154,8 +154,11 @@ function Other({ each, isChosen, text, onGoOn }: OtherProps) {
   return (
     <tr>
       <td class="number">{percent(each)}</td>
+      <td class="others-share">
+        <Bar share={toProbability(each.logprob)} />
+      </td>
       <td class="others-text mono">{spell(each.text)}</td>
-      <td>
+      <td class="others-act">
         {isChosen ? (
           <span class="quiet">is here</span>
         ) : text === undefined ? (

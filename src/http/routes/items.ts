@@ -16,8 +16,9 @@ import { JSON_LINES, WEB_STREAM } from "../event-stream.ts";
 import { LOCAL_ONLY_HEADER } from "../terms.ts";
 import { VIA_HEADER } from "../via.ts";
 import { keyIdOf } from "./batches.ts";
+import { assertPreset, faultInTemplate, type RecipeDeps } from "./item-recipe.ts";
 
-export type StreamDeps = {
+export type StreamDeps = RecipeDeps & {
   /** Calls this app for somebody. */
   readonly callAs: (caller: InnerCaller) => (path: string, init: RequestInit) => Promise<Response>;
   readonly maxBodyBytes: number;
@@ -51,10 +52,12 @@ export function streamItems({
   maxConnections,
   isLeaving,
   clock = systemClock,
+  ...named
 }: StreamDeps): Handler<HttpEnv> {
   let open: OpenStreams | undefined;
   return async (c) => {
     const asked = decodeStreamQuery(c.req.query());
+    assertPreset(c, named, asked);
     const incoming = incomingOf(c);
     if (incoming !== undefined) letTakeItsTime(incoming);
     const [{ createOpenStreams }, { answerItems }, { linesOf }, { untilIdle }, { valuesOf }, templates] =
@@ -96,6 +99,8 @@ export function streamItems({
         templateLength: () => template.length,
       });
       end = yield* templates.takeTemplate(values, (given) => {
+        const fault = faultInTemplate(c, named, { ...asked, template: given.fields });
+        if (fault !== undefined) throw new templates.TemplateError(fault);
         template = given;
       });
     }
