@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/integration/**", "test/clients/**"],
+          exclude: ["test/integration/**", "test/clients/**", "test/kafka/**"],
           // These tests share no state, so files share a process: a third of the time.
           isolate: false,
           // Property tests are bound by the processor, which may be busy with others.
@@ -26,6 +26,16 @@ export default defineConfig({
           setupFiles: "test/integration/hold-to-descriptions.ts",
           // One engine has the machine to itself: files run one after another.
           fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          expect: { poll: { timeout: 60_000 } },
+        },
+      },
+      {
+        // Apart from `npm test`: Java and 43 MB from Maven Central come before its first test.
+        test: {
+          name: "kafka",
+          include: ["test/kafka/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
           expect: { poll: { timeout: 60_000 } },
