@@ -17,7 +17,7 @@ The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command lin
 export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const feed = program
     .command("feed")
-    .description("answer the items of a broker with a preset: Redis Streams, MQTT 5, NATS JetStream or Kafka")
+    .description("answer the items of a broker with a preset: Redis Streams, MQTT, NATS JetStream or Kafka")
     .option("--broker <url>", "URL of the broker: redis:, rediss:, mqtt:, mqtts:, nats:, tls:, kafka: or kafkas:")
     .requiredOption("--from <name>", "where items come from: the name of a stream, or topics such as sensors/#")
     .requiredOption("--to <name>", "where results go to")
