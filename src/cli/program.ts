@@ -5,6 +5,7 @@ import { readVersion, shellCommand } from "../version.ts";
 import { addAskCommands } from "./ask/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
+import { addConnectCommand } from "./connect/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addFeedCommand } from "./feed/commands.ts";
 import { addExamples, HELP_FORMAT } from "./help.ts";
@@ -118,6 +119,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   program.commandsGroup("Ask:");
   addRunCommand(program, context, done);
   addAskCommands(program, context, done);
+  addConnectCommand(program, context, done);
 
   program.commandsGroup("Ask many times:");
   addBatchCommand(program, context, done);
