@@ -8,7 +8,11 @@ export type CliContext = {
   /** For the log, progress and errors. */
   readonly stderr: Output;
   /** The piped input; absent if there can be none. */
-  readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdin?: NodeJS.ReadableStream & {
+    readonly isTTY?: boolean;
+    /** Of a terminal: whether keys come as they are pressed. */
+    readonly setRawMode?: (isRaw: boolean) => unknown;
+  };
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** What came before the command ran; absent if nothing was held. */
@@ -23,7 +27,11 @@ type FaultSource = {
   off(event: "uncaughtException", listener: (error: Error) => void): unknown;
 };
 
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 /**
  * The exit codes, which docs/cli.md describes: `unreachable` for no gateway at the URL, `refused` for one that won't do it, `busy` for one that may

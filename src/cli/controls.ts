@@ -4,7 +4,7 @@ export function escapeControls(text: string): string {
 }
 
 /** The same, but line breaks and tabs stay what they are. */
-function escapeAllButLayout(text: string): string {
+export function escapeAllButLayout(text: string): string {
   return text
     .replaceAll("\r\n", "\n")
     .replace(/[\p{Cc}\p{Bidi_Control}]/gu, (control) =>

@@ -5,6 +5,7 @@ import { readVersion, shellCommand } from "../version.ts";
 import { addAskCommands } from "./ask/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
+import { addChatCommand } from "./chat/commands.ts";
 import { addConnectCommand } from "./connect/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addFeedCommand } from "./feed/commands.ts";
@@ -80,6 +81,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     ["sluice serve --model gemma-3-270m --port 9000", "serve another model from the catalogue"],
     ["sluice pull hf:owner/repo:Q4_K_M", "download a model, to serve it later"],
     ["sluice keys create alice", "create a key; from then on requests need one"],
+    ["sluice chat", "chat with it in this terminal"],
     ["git diff | sluice run commit-message", "run a prompt preset"],
     ["sluice batch run in.jsonl -o out.jsonl", "run a file of requests"],
     ["sluice doctor --gpu cuda", "check whether this machine can serve with CUDA"],
@@ -117,6 +119,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addLoadCommands(program, context, done);
 
   program.commandsGroup("Ask:");
+  addChatCommand(program, context, done);
   addRunCommand(program, context, done);
   addAskCommands(program, context, done);
   addConnectCommand(program, context, done);

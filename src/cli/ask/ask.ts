@@ -110,7 +110,7 @@ export async function tokenize(words: readonly string[], flags: Flags, context: 
 }
 
 /** The fields of a request that flags set. Throws a UsageError. */
-function readSampling(flags: Flags): object {
+export function readSampling(flags: Flags): object {
   const maxTokens = readWhole("--max-tokens", flags.maxTokens, MAX_TOKENS);
   const temperature = flags.temperature === undefined ? undefined : Number(flags.temperature);
   if (temperature !== undefined && !(temperature >= 0 && temperature <= 2)) {

@@ -57,7 +57,7 @@ export function addAskCommands(program: Command, context: CliContext, done: (exi
 }
 
 /** Adds the options of a command that has a text written. */
-function addSamplingOptions(command: Command): Command {
+export function addSamplingOptions(command: Command): Command {
   return command
     .option("--max-tokens <number>", "the answer's length, at most")
     .option("--temperature <number>", "how freely it is sampled, from 0 to 2");

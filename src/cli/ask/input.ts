@@ -25,7 +25,7 @@ export async function readLines(
 }
 
 /** What is piped in; undefined if stdin is a terminal. Throws a UsageError if it is too long. */
-async function readPiped({ stdin }: CliContext): Promise<string | undefined> {
+export async function readPiped({ stdin }: CliContext): Promise<string | undefined> {
   if (stdin === undefined || stdin.isTTY === true) return undefined;
   return readAll(bounded(stdin));
 }

@@ -16,7 +16,7 @@ const listSchema = z.object({
 type Capability = "chat" | "completion" | "embeddings" | "rerank";
 
 /** The names by which a gateway answers such requests, presets after models. */
-async function listCapable(client: GatewayClient, capability: Capability): Promise<readonly string[]> {
+export async function listCapable(client: GatewayClient, capability: Capability): Promise<readonly string[]> {
   const { data } = listSchema.parse(await client.get("/v1/models"));
   const capable = data.filter(({ capabilities }) => capabilities.includes(capability));
   const [presets, models] = [true, false].map((isPreset) =>

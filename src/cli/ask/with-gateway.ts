@@ -1,5 +1,6 @@
 import type { Flags } from "../../config/load.ts";
 import { type CliContext, EXIT } from "../context.ts";
+import type { Interrupts } from "../interrupts.ts";
 import { type Reached, reachGateway } from "../reach-gateway.ts";
 import { watchForCommand } from "../run-preset.ts";
 
@@ -7,12 +8,12 @@ import { watchForCommand } from "../run-preset.ts";
 export async function withGateway(
   flags: Flags,
   context: CliContext,
-  work: (gateway: Reached) => Promise<void>,
+  work: (gateway: Reached, interrupts: Interrupts) => Promise<void>,
 ): Promise<number> {
   const interrupts = watchForCommand(context);
   try {
     await using gateway = await reachGateway(flags, context, interrupts.signal);
-    await work(gateway);
+    await work(gateway, interrupts);
     return EXIT.done;
   } finally {
     interrupts.dispose();
