@@ -12,27 +12,24 @@ import type { Browser, Page } from "playwright-core";
 import { PAGE_PATHS } from "../src/http/page-paths.ts";
 import { startBrowser } from "../test/fixtures/chromium.ts";
 import { announcedUrl } from "./clients/kit/process.ts";
-
-const LOOKS = [
-  { name: "light", colorScheme: "light", width: 1280 },
-  { name: "dark", colorScheme: "dark", width: 1280 },
-  { name: "narrow", colorScheme: "light", width: 390 },
-  { name: "wide", colorScheme: "dark", width: 2000 },
-] as const;
+import { DARK, LIGHT, LOOKS, open, take } from "./screenshots/camera.ts";
+import { type Scene, setScene } from "./screenshots/scene.ts";
 
 /** How long a page is under load before it is looked at, so that its charts have something to show. */
-const LOAD_MS = 40_000;
+const LOAD_MS = 75_000;
+const FOR_DOCS = "docs/images";
 
 const folder = process.argv[2];
 const state = await mkdtemp(join(tmpdir(), "sluice-screenshots-"));
-const words = ["--port", "0", "--slots", "3", "--state-file", join(state, "state.db"), "--no-warm-presets"];
+const words = ["--port", "0", "--slots", "4", "--state-file", join(state, "state.db"), "--no-warm-presets"];
 const gateway = spawn(process.execPath, ["src/main.ts", ...words], { stdio: ["ignore", "pipe", "ignore"] });
 const url = await announcedUrl(gateway.stdout);
 const browser = await startBrowser();
 const load = new AbortController();
 try {
-  if (folder === undefined) await takeForDocs(browser);
-  else await takeAll(browser, folder);
+  const scene = await setScene(url);
+  if (folder === undefined) await takeForDocs(browser, scene);
+  else await takeAll(browser, scene, folder);
 } finally {
   load.abort();
   await browser.close();
@@ -41,86 +38,82 @@ try {
   await rm(state, { recursive: true, force: true });
 }
 
-async function takeForDocs(browser: Browser): Promise<void> {
-  await mkdir("docs/images", { recursive: true });
-  await takeChat(browser);
-  const page = await open(browser, LOOKS[0], "/");
-  keepBusy();
+async function takeForDocs(browser: Browser, scene: Scene): Promise<void> {
+  await mkdir(FOR_DOCS, { recursive: true });
+  const { operator, nightly } = scene.keys;
+  const chat = await openChat(browser, operator);
+  for (const { name, colorScheme } of [LIGHT, DARK]) {
+    await chat.emulateMedia({ colorScheme });
+    await take(chat, FOR_DOCS, `chat-${name}`);
+  }
+  await chat.context().close();
+  const now = await open(browser, `${url}/`, LIGHT, operator);
+  scene.keepBusy(load.signal);
   await setTimeout(LOAD_MS);
-  await page.screenshot({ path: "docs/images/now.png", clip: { x: 0, y: 0, width: 1280, height: 960 } });
+  for (const { name, colorScheme } of [DARK, LIGHT]) {
+    await now.emulateMedia({ colorScheme });
+    // The next second is drawn in the other colours.
+    await setTimeout(1_500);
+    await take(now, FOR_DOCS, `now-${name}`);
+  }
+  await now.context().close();
+  const requests = await open(browser, `${url}/requests`, LIGHT, operator);
+  await requests.getByRole("row").filter({ hasText: "done" }).first().getByRole("link").click();
+  await requests.getByRole("heading", { name: "Where the time went" }).waitFor();
+  await take(requests, FOR_DOCS, "requests");
+  load.abort();
+
+  await scene.beginBatches();
+  const batches = await open(browser, `${url}/batches`, LIGHT, nightly);
+  // It has a rate once some are done.
+  await batches.getByText(/^\d+ of 240/).waitFor();
+  await setTimeout(10_000);
+  await take(batches, FOR_DOCS, "batches");
+  const models = await open(browser, `${url}/models`, DARK, operator);
+  await models.getByRole("table").first().waitFor();
+  await take(models, FOR_DOCS, "models");
+  const keys = await open(browser, `${url}/keys`, LIGHT, operator);
+  await keys.getByRole("table", { name: "Keys" }).waitFor();
+  await take(keys, FOR_DOCS, "keys");
 }
 
-async function takeChat(browser: Browser): Promise<void> {
-  const page = await open(browser, LOOKS[0], "/chat");
+/** A conversation, and the tokens of its last answer. */
+async function openChat(browser: Browser, key: string): Promise<Page> {
+  const page = await open(browser, `${url}/chat`, LIGHT, key);
   await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByLabel("Tokens at most").fill("160");
+  await page.getByLabel("Temperature").fill("0");
+  await page.getByLabel("Tokens at most").fill("120");
   await page.getByLabel("Probabilities of tokens").check();
   await page.getByRole("button", { name: "Close" }).click();
-  const questions = ["What is a canal lock?", "List three kinds of gates, with a short sentence on each."];
+  const questions = ["Write a Python function that reverses a string.", "Say in one short sentence what it does."];
   for (const [index, question] of questions.entries()) {
     await page.getByRole("textbox", { name: "Message" }).fill(question);
     await page.keyboard.press("Enter");
-    await page.locator(".facts").nth(index).waitFor();
+    await page.locator(".facts").nth(index).waitFor({ timeout: 0 });
   }
   await page.getByRole("button", { name: "Tokens" }).last().click();
   await page.locator(".token").nth(12).hover();
-  await page.screenshot({ path: "docs/images/chat.png", clip: { x: 0, y: 0, width: 1280, height: 960 } });
-  await page.context().close();
+  return page;
 }
 
-async function takeAll(browser: Browser, into: string): Promise<void> {
+async function takeAll(browser: Browser, scene: Scene, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
-  const paths = PAGE_PATHS;
   const pages: { readonly page: Page; readonly name: string }[] = [];
-  for (const path of paths) {
+  for (const path of PAGE_PATHS) {
     for (const look of LOOKS) {
-      const page = await open(browser, look, path);
+      const page = await open(
+        browser,
+        url + path,
+        look,
+        path === "/batches" ? scene.keys.nightly : scene.keys.operator,
+      );
       pages.push({ page, name: `${path === "/" ? "now" : path.slice(1)}-${look.name}` });
     }
   }
   await setTimeout(2_000);
   for (const { page, name } of pages) await page.screenshot({ path: join(into, `${name}-idle.png`), fullPage: true });
-  keepBusy();
+  await scene.beginBatches();
+  scene.keepBusy(load.signal);
   await setTimeout(LOAD_MS);
   for (const { page, name } of pages) await page.screenshot({ path: join(into, `${name}.png`), fullPage: true });
-}
-
-async function open(browser: Browser, { colorScheme, width }: (typeof LOOKS)[number], path: string): Promise<Page> {
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 960 } });
-  const page = await context.newPage();
-  page.on("console", (message) => console.error(`${path}: ${message.text()}`));
-  page.on("pageerror", (error) => console.error(`${path}: ${error.message}`));
-  await page.goto(url + path);
-  return page;
-}
-
-/** Conversations that come and go, a few more than there are slots. */
-function keepBusy(): void {
-  for (let index = 0; index < 6; index += 1) void converse(index);
-}
-
-async function converse(index: number): Promise<void> {
-  const tiers = ["priority", "default", "flex"];
-  for (let turn = 0; !load.signal.aborted; turn += 1) {
-    await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        model: "smollm2-135m-instruct",
-        service_tier: tiers[index % 3],
-        max_tokens: 40 + 60 * (index % 3),
-        messages: [
-          {
-            role: "system",
-            content: "You are a careful assistant of a library. Answer in whole sentences, and name your sources.",
-          },
-          { role: "user", content: `Question ${turn} of reader ${index}: which book should I read next, and why?` },
-        ],
-      }),
-      signal: load.signal,
-    })
-      .then((response) => response.text())
-      .catch(() => {});
-    await setTimeout(300 * index);
-  }
 }

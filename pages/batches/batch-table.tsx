@@ -75,7 +75,7 @@ function Standing({ row: { status, paused, createdMs, endedMs, errors } }: { rea
   return (
     <>
       <Status status={status} paused={paused} />
-      {endedMs !== undefined && <div class="quiet">after {formatMs(Math.max(0, endedMs - createdMs))}</div>}
+      {endedMs !== undefined && <div class="quiet">{describeTime(endedMs - createdMs)}</div>}
       {errors.length > 0 && (
         <details class="batches-errors">
           <summary>{count(errors.length, "error")}</summary>
@@ -88,6 +88,11 @@ function Standing({ row: { status, paused, createdMs, endedMs, errors } }: { rea
       )}
     </>
   );
+}
+
+/** The API tells whole seconds. */
+function describeTime(ms: number): string {
+  return ms < 1_000 ? "within a second" : `after ${formatMs(ms)}`;
 }
 
 function Actions({ row, onCancel }: { readonly row: Batch; readonly onCancel: () => void }) {

@@ -1,11 +1,11 @@
-import { formatNumber } from "./format.ts";
+import { formatNumber, NOTHING } from "./format.ts";
 import { Bar, Word } from "./parts.tsx";
 
 type DoneProps = { readonly total: number; readonly completed: number; readonly failed: number };
 
 /** How many requests of a batch are done, and how many of them failed. */
 export function Done({ total, completed, failed }: DoneProps) {
-  if (total === 0) return <span class="quiet">not counted yet</span>;
+  if (total === 0) return <>{NOTHING}</>;
   return (
     <span class="batch-done">
       <Bar share={(completed + failed) / total} />
