@@ -6,6 +6,7 @@ import { didYouMean } from "../../config/suggest.ts";
 import { shellCommand } from "../../version.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { type CliContext, EXIT } from "../context.ts";
+import { escapeControls } from "../controls.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
 import { watchInterrupts } from "../interrupts.ts";
@@ -23,6 +24,13 @@ const UNKNOWN_CONTEXT = 4_096;
 
 /** Agents send up to 12,000 tokens before the user's first word: docs/clients.md. */
 const AGENT_CONTEXT = 16_384;
+
+/**
+ * What is written into other programs' files, some of which are run (a script of Vim) or filled in (opencode reads `{file:…}`): a gateway that means
+ * harm could name its model so.
+ */
+const PLAIN_MODEL = /^[\w.:/@+~-]{1,200}$/;
+const PLAIN_URL = /^https?:\/\/[\w.:[\]/~%+-]{1,500}$/;
 
 const modelList = z.object({
   data: z.array(
@@ -82,14 +90,24 @@ async function targetOf(gateway: GatewayClient, named: unknown): Promise<Target>
     throw new UsageError(
       wanted === undefined
         ? `The gateway at ${gateway.url} serves no model that writes text.`
-        : `The gateway at ${gateway.url} serves no model ${JSON.stringify(wanted)}.${didYouMean(wanted, ids)} It serves ${ids.join(", ")}.`,
+        : `The gateway at ${gateway.url} serves no model ${JSON.stringify(wanted)}.${escapeControls(didYouMean(wanted, ids))} It serves ${escapeControls(ids.join(", "))}.`,
     );
   }
   const { url, headers } = gateway.destination("");
+  requirePlain(url, PLAIN_URL, "URL");
+  requirePlain(model.id, PLAIN_MODEL, "model's name");
   return {
     ...{ url, model: model.id, context: model.max_model_len ?? UNKNOWN_CONTEXT },
     ...{ hasKey: headers.authorization !== undefined, canInfill: model.capabilities.includes("infill") },
   };
+}
+
+function requirePlain(text: string, form: RegExp, what: string): void {
+  if (!form.test(text)) {
+    throw new UsageError(
+      `The ${what} ${escapeControls(JSON.stringify(text))} has characters that are not written into other programs' settings. Connect by hand, as docs/clients.md says, or give it another name.`,
+    );
+  }
 }
 
 /** What is to be written; undefined for a program without a file. */

@@ -122,6 +122,24 @@ describe("sluice connect", () => {
     expect(model.stderr).toContain('"nope"');
   });
 
+  it.each(["x' | call system('id') | let y='", "{file:/etc/passwd}", "a\nb", "\u001b[2J", "$" + "{{ secrets.OTHER }}"])(
+    "writes nothing of a gateway that names its model %j",
+    async (id) => {
+      await using server = await listen({
+        fetch: () => Response.json({ data: [{ id, capabilities: ["chat"], max_model_len: 4_096 }] }),
+      });
+      const home = await mkdtemp(join(tmpdir(), "sluice-connect-"));
+      for (const name of ["vim", "opencode", "continue", "jetbrains"]) {
+        const context = fakeContext({ env: { HOME: home } });
+        expect(await run(["connect", name, "--yes", "--url", server.url], context)).toBe(2);
+        expect(context.stderr.text()).toContain("has characters");
+        expect(context.stdout.text() + context.stderr.text()).not.toContain("\u001b");
+      }
+      expect(await readdir(home)).toEqual([]);
+      await rm(home, { recursive: true });
+    },
+  );
+
   it("says that no gateway runs, and exits with 3", async () => {
     const context = fakeContext({ env: { HOME: "/nowhere" } });
     expect(await run(["connect", "codex", "--url", "http://127.0.0.1:9"], context)).toBe(3);
