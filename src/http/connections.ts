@@ -28,6 +28,9 @@ export function letTakeItsTime(incoming: IncomingMessage): void {
   unhurried.add(incoming);
 }
 
+/** Who sends more requests without waiting for answers is cut off. Load generators send a dozen. */
+const MOST_IN_HAND = 64;
+
 /** How often Node looks for connections whose headers are late, and we for bodies that are. */
 const LOOK_EVERY_MS = 1_000;
 
@@ -51,6 +54,11 @@ export function serverOptions({ headerTimeoutMs, keepAliveMs }: ConnectionLimits
  */
 export function boundConnections(server: Server, traffic: Traffic, limits: ConnectionLimits): void {
   boundCount(server, traffic, limits.maxConnections);
+  traffic.listen({
+    asked: ({ socket, inHand }) => {
+      if (inHand.length > MOST_IN_HAND) socket.destroy();
+    },
+  });
   boundUploads(traffic, limits);
   // Node tells of a socket on which nothing moved, neither in nor out.
   server.setTimeout(limits.readTimeoutMs, (socket) => {

@@ -37,7 +37,11 @@ export function listen(app: { readonly fetch: Fetch }, options: ListenOptions): 
   const { host, port, front = (listener) => listener } = options;
   const fetch = inTurn(app.fetch);
   return new Promise((resolve, reject) => {
-    const server = createServer(serverOptions(options), front(getRequestListener(fetch, { hostname: host })));
+    const listener = front(getRequestListener(fetch, { hostname: host }));
+    const server = createServer(serverOptions(options), (incoming, outgoing) => {
+      // Node goes on reading what came before a connection was cut off.
+      if (!incoming.socket.destroyed) listener(incoming, outgoing);
+    });
     const traffic = followTraffic(server);
     const drainRequests = prepareDrain(server, traffic);
     const sockets = takeUpgrades(server, fetch, options);
@@ -68,9 +72,19 @@ function inTurn(fetch: Fetch): Fetch {
     if (!(outgoing instanceof ServerResponse)) return takeTurn().then(() => fetch(request, bindings));
     const cutThrough = new CutThrough(outgoing);
     return takeTurn()
-      .then(() => fetch(request, { ...bindings, cutThrough }))
+      .then(() => (isGone(outgoing) ? nobody() : fetch(request, { ...bindings, cutThrough })))
       .then((response) => cutThrough.send(response));
   };
+}
+
+/** Whether the connection has closed before the request's turn came, so that nothing need begin. */
+function isGone(outgoing: ServerResponse): boolean {
+  return outgoing.req.socket.destroyed;
+}
+
+/** What is sent to a connection that has closed. */
+function nobody(): Response {
+  return new Response(null, { status: 499 });
 }
 
 function portOf(server: Server): number {

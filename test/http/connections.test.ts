@@ -4,7 +4,17 @@ import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
 import { error } from "../../src/protocols/openai-responses.ts";
-import { answerWith, CHAT, chatInit, createTestApp, listenAsGateway, parseChunks, script, textOf } from "./support.ts";
+import {
+  answerWith,
+  CHAT,
+  chatInit,
+  createTestApp,
+  listenAsGateway,
+  loopTurn,
+  parseChunks,
+  script,
+  textOf,
+} from "./support.ts";
 
 /** Serves a test's app within `limits` until the scope ends. */
 async function serveWithin(limits: Partial<ConnectionLimits>, options: Parameters<typeof createTestApp>[0] = {}) {
@@ -59,6 +69,25 @@ describe("a connection", () => {
       expect(await readToEnd(socket)).toMatch(/^(HTTP\/1.1 408 |$)/);
     },
   );
+
+  it("may send some requests without waiting for the answers", async () => {
+    await using server = await serveWithin({ keepAliveMs: 1 });
+    const socket = open(server.port);
+    socket.write("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(16));
+    expect((await readToEnd(socket)).match(/HTTP\/1.1 200 /g)).toHaveLength(16);
+  });
+
+  it("ends when it sends very many without waiting, and none of them is worked on any more", async () => {
+    await using server = await serveWithin({});
+    const begun: unknown[] = [];
+    server.server.on("request", (incoming) => begun.push(incoming));
+    const socket = open(server.port);
+    socket.write("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2_000));
+    await new Promise((resolve) => socket.once("close", resolve).resume());
+    await expect.poll(() => begun.length).toBeGreaterThan(64);
+    await loopTurn();
+    expect(server.log.length).toBeLessThanOrEqual(64);
+  });
 
   it("ends when it has no more requests", async () => {
     await using server = await serveWithin({ keepAliveMs: 1 });
