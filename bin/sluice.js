@@ -18,7 +18,7 @@ const PACKAGES = {
 };
 
 /** Those that people and service managers send. A terminal's Ctrl+C comes to both processes; SLUICE_LAUNCHED tells the other one. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", ...(process.platform === "win32" ? [] : ["SIGQUIT", "SIGUSR2"])];
 
 const main = new URL("../dist/main.js", import.meta.url);
 

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/problems.ts";
 import { type CliContext, EXIT } from "./context.ts";
+import { escapeAllButLayout } from "./controls.ts";
 import { CommandError, describeError } from "./errors.ts";
 import { InterruptedError } from "./interrupts.ts";
 import { buildProgram } from "./program.ts";
@@ -21,7 +22,8 @@ export async function run(words: readonly string[], context: CliContext): Promis
     // Commander has written its message by now. Help and version end with 0 here.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
     if (error instanceof InterruptedError) return error.exitCode;
-    context.stderr.write(`error: ${describeError(error)}\n`);
+    // A server's words may be in it.
+    context.stderr.write(`error: ${escapeAllButLayout(describeError(error))}\n`);
     if (error instanceof CommandError) return error.exitCode;
     return error instanceof ConfigError ? EXIT.wrongUsage : EXIT.failed;
   }

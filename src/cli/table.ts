@@ -1,8 +1,11 @@
+import { escapeControls } from "./controls.ts";
+
 /**
- * Rows as aligned columns with two spaces between them and no space at a line's end. The first row is the heading. Columns listed
+ * Rows as aligned columns with two spaces between them and no space at a line's end; what a terminal would act on is made visible. The first row is the heading. Columns listed
  * in `right` are aligned to the right.
  */
-export function formatTable(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+export function formatTable(texts: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const rows = texts.map((row) => row.map(escapeControls));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);

@@ -6,7 +6,7 @@ import { didYouMean } from "../../config/suggest.ts";
 import { shellCommand } from "../../version.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { escapeControls } from "../controls.ts";
+import { escapeAllButLayout, escapeControls } from "../controls.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
 import { watchInterrupts } from "../interrupts.ts";
@@ -186,6 +186,7 @@ function paintDiff(diff: string, context: CliContext): string {
   const paint = paintFor(context.stdout, context);
   return diff
     .split("\n")
+    .map((line) => escapeAllButLayout(line))
     .map((line) => (line.startsWith("+") ? paint("green", line) : line.startsWith("-") ? paint("red", line) : line))
     .join("\n");
 }

@@ -57,6 +57,7 @@ export async function planService(
   }
   const isDefault = scope === "system" && existsSync(SYSTEM_SETTINGS);
   const file = typeof flags.config === "string" ? resolve(cwd, flags.config) : isDefault ? SYSTEM_SETTINGS : undefined;
+  for (const path of [folder, node, main, ...(file === undefined ? [] : [file])]) requireOneLine(path);
   const { config } = loadConfig({ flags: file === undefined ? {} : { config: file }, env: {}, cwd: folder });
   if (scope === "system" && !isMac) {
     for (const path of [node, main, ...(file === undefined ? [] : [file])]) await requireOpen(path);
@@ -75,6 +76,15 @@ export async function planService(
     runAs: scope === "system" && isMac ? (env.SUDO_USER ?? "nobody") : undefined,
     logFile: scope === "user" ? join(home, "Library/Logs/sluice.log") : "/Library/Logs/sluice.log",
   };
+}
+
+/** A line break in a path would begin a setting of the service's file, and a backslash at its end swallow the next one. */
+function requireOneLine(path: string): void {
+  if (/\p{Cc}|\\$/u.test(path)) {
+    throw new CommandError(
+      `${JSON.stringify(path)} can't be in a service's file: it has control characters, or ends with a backslash.`,
+    );
+  }
 }
 
 async function requireOpen(path: string): Promise<void> {

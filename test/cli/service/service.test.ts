@@ -128,6 +128,15 @@ describe("sluice service install", () => {
     );
   });
 
+  it.each(["here\nExecStartPre=/bin/touch x\n#", "here\\", "here\u001b[2J"])(
+    "refuses the folder %j, which would change what the file says",
+    async (name) => {
+      const flags = { yes: true, folder: join(home, name) };
+      await expect(install(flags, context, machine())).rejects.toThrow("can't be in a service's file");
+      expect([existsSync(unit()), ran]).toEqual([false, []]);
+    },
+  );
+
   it("refuses two scopes, and says on Windows where the commands are", async () => {
     await expect(install({ user: true, system: true }, context, machine())).rejects.toThrow("together");
     await expect(install({}, context, machine({ platform: "win32" }))).rejects.toThrow("docs/service.md");
