@@ -60,6 +60,7 @@ describe("sluice batch run", () => {
     expect(await code).toBe(1);
     expect(idsIn(command.at("out.jsonl")).toSorted()).toEqual(["a", "c"]);
     expect(idsIn(command.at("out.jsonl.errors"))).toEqual(["b"]);
+    expect(context.stderr.text()).toContain(`The 1 that failed are in ${command.at("out.jsonl.errors")}`);
     expect(readdirSync(command.cwd).toSorted()).toEqual(["in.jsonl", "out.jsonl", "out.jsonl.errors"]);
     expect(context.stderr.text()).toContain("completed: 3 of 3 (100 %), 1 failed\n");
     expect(command.app.state.files.usedBytes()).toBe(0);

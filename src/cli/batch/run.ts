@@ -51,7 +51,10 @@ export async function runBatch(
     await keepResults(batch, output, client);
     await rm(note, { force: true });
     const used = formatUsage(batch);
-    stderr.write(`${used === undefined ? "" : `${used}\n`}${formatErrors(batch)}`);
+    const { failed } = batch.request_counts;
+    const where =
+      failed > 0 && batch.error_file_id !== null ? `The ${failed} that failed are in ${output}.errors\n` : "";
+    stderr.write(`${used === undefined ? "" : `${used}\n`}${formatErrors(batch)}${where}`);
     return batch.status === "completed" && batch.request_counts.failed === 0 ? EXIT.done : EXIT.failed;
   } catch (error) {
     if (error instanceof InterruptedError) stderr.write("\nInterrupted. Run the same command again to go on.\n");

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+import { URL_VARIABLE } from "../../config/environment.ts";
 import { type Flags, loadConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { parseDuration } from "../../keys/duration.ts";
@@ -22,7 +24,7 @@ export async function createKey(
   const policy = readPolicy(flags);
   const expiresMs = readExpiry(typeof flags.expires === "string" ? flags.expires : undefined, now());
   const issued = withKeys(config, context.cwd, ({ keys }) => issueKey(keys, { name, expiresMs, policy }, now()));
-  tellSecret(issued, flags, context, `The key ${issued.record.name} (${issued.record.id}) was created.`);
+  tellSecret(issued, flags, context, createdIn(issued, config, context));
   for (const model of policy.models ?? []) {
     if (await isKnown(model, config, context)) continue;
     context.stderr.write(
@@ -30,6 +32,13 @@ export async function createKey(
     );
   }
   return EXIT.done;
+}
+
+/** Says in which file the key is, since only the gateways with that file take it. */
+function createdIn({ record }: IssuedKey, { stateFile }: Config, { cwd, env }: CliContext): string {
+  const file = resolve(cwd, stateFile);
+  const warning = env[URL_VARIABLE] ? ` Keys are made in a file, so ${URL_VARIABLE} was not used.` : "";
+  return `The key ${record.name} (${record.id}) was created in ${file}: gateways with that state file need a key from now on.${warning}`;
 }
 
 /** Whether the settings or the catalogue have a model with this id or alias. */
