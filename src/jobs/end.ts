@@ -41,12 +41,14 @@ export function createSharedEnding({
   logger,
 }: SharedEndingOptions): SharedEnding {
   function filesOf(bytes: Pick<Situation, "outputBytes" | "errorBytes">, atMs: number): readonly FileRecord[] {
+    // Its body says nothing of files, and its results are no files of its tenant.
+    if (kind === "anthropic") return [];
     const files = [
       { id: outputFile, bytes: bytes.outputBytes, filename: `${id}_output.jsonl` },
       { id: errorFile, bytes: bytes.errorBytes, filename: `${id}_error.jsonl` },
     ];
     const of = { createdMs: atMs, expiresMs: filesEndMs(body, atMs), purpose: "batch_output" };
-    return kind === "anthropic" ? [] : files.filter((file) => file.bytes > 0).map((file) => ({ ...file, ...of }));
+    return files.filter((file) => file.bytes > 0).map((file) => ({ ...file, ...of }));
   }
 
   return {

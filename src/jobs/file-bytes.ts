@@ -109,9 +109,8 @@ export function createSharedBytes({ store, maxTenantBytes, maxAllBytes, now }: S
 
   /** What is known of it goes first, so that a gateway that is killed here leaves garbage that another one removes. */
   async function remove(id: string): Promise<void> {
-    const bytes = numberOf(wordsOf(await store.call(GET_FILE, id))[3]);
-    await store.call(DROP_FILE, id);
-    await unlink(id, Math.ceil(bytes / PIECE_BYTES));
+    const pieces = numberOf(wordsOf([await store.call(DROP_FILE, id)])[0]);
+    if (pieces > 0) await unlink(id, pieces);
   }
 
   async function unlink(id: string, pieces: number): Promise<void> {

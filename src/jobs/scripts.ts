@@ -6,7 +6,14 @@ export type Script = { readonly text: string };
 /** What the scripts have in common. A missing field is `false` in Lua. */
 const COMMON = `
 local P = '${PREFIX}'
-local call = redis.call
+-- Left to itself, Lua writes the minus of nothing as "-0", which Redis refuses. All numbers that are sent are whole.
+local function call(...)
+  local words = {...}
+  for i, word in ipairs(words) do
+    if type(word) == 'number' then words[i] = string.format('%d', word) end
+  end
+  return redis.call(unpack(words))
+end
 local function now()
   local t = call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
@@ -31,7 +38,8 @@ local function forget(id)
   call('ZREM', P .. 'arriving', id)
   call('ZREM', P .. 'expiring', id)
   call('DEL', f)
-  if bytes > 0 then call('ZADD', P .. 'garbage', math.ceil(bytes / ${PIECE_BYTES}), id) end
+  -- An empty file has one piece too.
+  call('ZADD', P .. 'garbage', math.max(1, math.ceil(bytes / ${PIECE_BYTES})), id)
   return 1
 end
 local function store(tenant, id, createdMs, expiresMs, filename, purpose)
@@ -97,17 +105,23 @@ local is = call('HMGET', f, 'tenant', 'state')
 if is[1] ~= tenant or is[2] ~= 'stored' or num(f, 'readers') > 0 then return 0 end
 return forget(id)`);
 
-export const DROP_FILE = script("return forget(ARGV[1])");
+/** Returns how many pieces are left of it, whether it goes now or went before. */
+export const DROP_FILE = script(`
+forget(ARGV[1])
+return tonumber(call('ZSCORE', P .. 'garbage', ARGV[1]) or 0)`);
 
 export const USED = script("return {used(ARGV[1]), allUsed()}");
 
-/** Removes files that have expired, and those that nobody went on with for an hour. Returns what is left of removed ones: ids and their pieces. */
+/**
+ * Removes files that have expired, and those that nobody went on with for an hour. Returns what is left of removed ones: ids and their pieces. One that
+ * can't be removed keeps no other.
+ */
 export const TIDY = script(`
 local nowMs = tonumber(ARGV[1])
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'expiring', '-inf', nowMs, 'LIMIT', 0, 100)) do
-  if num(P .. 'file:' .. id, 'readers') == 0 then forget(id) end
+  if num(P .. 'file:' .. id, 'readers') == 0 then pcall(forget, id) end
 end
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'arriving', '-inf', now() - 3600000, 'LIMIT', 0, 100)) do forget(id) end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'arriving', '-inf', now() - 3600000, 'LIMIT', 0, 100)) do pcall(forget, id) end
 return call('ZRANGEBYSCORE', P .. 'garbage', '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 100)`);
 
 export const FORGET_GARBAGE = script("return call('ZREM', P .. 'garbage', ARGV[1])");
@@ -163,6 +177,7 @@ call('HSET', b, 'id', id, 'tenant', tenant, 'kind', kind, 'inputFile', input, 's
 call('ZADD', P .. 'batches:' .. kind .. ':' .. tenant, seq, id)
 call('ZADD', P .. 'unfinished', seq, id)
 call('ZADD', P .. 'unfinished:' .. tenant, seq, id)
+call('SADD', P .. 'tenants', tenant)
 return 1`);
 
 export const GET_BATCH = batchScript("return batchOf(ARGV[1])");
@@ -179,9 +194,26 @@ return batches`);
 
 export const COUNT_UNFINISHED = batchScript("return call('ZCARD', P .. 'unfinished:' .. ARGV[1])");
 
+/** The oldest of all, and the oldest of each tenant, so that one with many hides no other's. Of very many tenants, each call takes others. */
 export const UNFINISHED = batchScript(`
+local ids = call('ZRANGE', P .. 'unfinished', 0, 999)
+if #ids == 1000 then
+  local known, more, seqs = {}, {}, {}
+  for _, id in ipairs(ids) do known[id] = true end
+  for _, tenant in ipairs(call('SRANDMEMBER', P .. 'tenants', 200)) do
+    local own = call('ZRANGE', P .. 'unfinished:' .. tenant, 0, 9, 'WITHSCORES')
+    for i = 1, #own, 2 do
+      if not known[own[i]] then
+        table.insert(more, own[i])
+        seqs[own[i]] = tonumber(own[i + 1])
+      end
+    end
+  end
+  table.sort(more, function(a, b) return seqs[a] < seqs[b] end)
+  for _, id in ipairs(more) do table.insert(ids, id) end
+end
 local batches = {}
-for i, id in ipairs(call('ZRANGE', P .. 'unfinished', 0, 999)) do
+for i, id in ipairs(ids) do
   local is = call('HMGET', P .. 'batch:' .. id, 'status', 'tenant', 'keyId', 'endsMs')
   batches[i] = {id, is[1] or '', is[2] or '', is[3] or '', is[4] or ''}
 end
@@ -220,6 +252,7 @@ if is[2] == 'anthropic' then forget(is[3])
 elseif call('EXISTS', P .. 'file:' .. is[3]) == 1 then call('HINCRBY', P .. 'file:' .. is[3], 'readers', -1) end
 call('ZREM', P .. 'unfinished', id)
 call('ZREM', P .. 'unfinished:' .. is[1], id)
+if call('EXISTS', P .. 'unfinished:' .. is[1]) == 0 then call('SREM', P .. 'tenants', is[1]) end
 call('ZADD', P .. 'ended', now(), id)
 for _, name in ipairs({'index', 'done', 'leases', 'holders', 'workers'}) do call('UNLINK', P .. name .. ':' .. id) end
 return 1`);
