@@ -45,7 +45,7 @@ export type Journals = {
   readonly find: (id: string, tenant: string) => Revival | { readonly lost: string } | undefined;
   /** Removes what an earlier process wrote. Returns whether there was anything. */
   readonly remove: (id: string, tenant: string) => boolean;
-  /** Writes what is left. Never rejects. */
+  /** Writes what is left, and gives up if that fails. Never rejects. */
   readonly flush: () => Promise<void>;
 };
 
@@ -85,6 +85,8 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
   let flying: Batch | undefined;
   let writtenMs = Number.NEGATIVE_INFINITY;
   let length = 0;
+  /** How many writes have failed. */
+  let failures = 0;
   /** Could not be removed yet. */
   const left = new Set<string>();
   /** Removes those whose streams have ended, in the order of their ends. */
@@ -152,6 +154,7 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
   }
 
   function fail(own: Batch, error: unknown): void {
+    failures += 1;
     const { begun, ended, streams } = own;
     logger.warn(
       { err: error, streams: streams.size },
@@ -171,11 +174,15 @@ export function createJournals({ store, logger, maxLength, now }: JournalsOption
   }
 
   async function flush(): Promise<void> {
-    do {
-      await writing;
+    const before = failures;
+    await writing;
+    if (failures === before) {
       isPlanned = true;
       write();
-    } while (writing !== undefined);
+      await writing;
+    }
+    // A failed write gives back what it could not write. Who ends does not try again and again on a full disk.
+    if (failures !== before) isPlanned = false;
   }
 
   type Open = {

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { JournalError } from "../../../src/generation/errors.ts";
 import { requestAs } from "../../../src/http/arrival.ts";
 import { createStreamsDoor, type JournalOptions } from "../../../src/http/streams/door.ts";
+import { createJournals } from "../../../src/http/streams/journal.ts";
 import type { StreamLimits } from "../../../src/http/streams/streams.ts";
 import { createAccess } from "../../../src/keys/access.ts";
 import { policySchema } from "../../../src/keys/key.ts";
@@ -13,7 +14,7 @@ import { fullDisk } from "../../../src/store/errors.ts";
 import type { StreamStore } from "../../../src/store/streams.ts";
 import { openStreamWriter } from "../../../src/store/streams-apart.ts";
 import { openState, temporaryFolder } from "../../store/support.ts";
-import { createTestApp, script, servedModel } from "../support.ts";
+import { createTestApp, loopTurn, script, servedModel } from "../support.ts";
 import { begin, numberOf, readEvents, STREAMED } from "./support.ts";
 
 const LIMITS: StreamLimits = { resumeGraceMs: 60_000, resumeKeepMs: 60_000, resumeBytes: 1024 ** 2 };
@@ -273,6 +274,54 @@ describe("on a full disk", () => {
       ...{ status: 410, message: expect.stringContaining("could not be written") },
     });
     await second.end();
+  });
+});
+
+describe("a journal whose store refuses every write", () => {
+  const RECORD = { tenant: "", key: null, createdMs: 0, request: { path: "/", headers: {}, body: "" } };
+
+  /** With a stream that its client can ask for, and one that has ended. */
+  function refusing() {
+    const warnings: unknown[] = [];
+    let writes = 0;
+    let ms = 0;
+    const journals = createJournals({
+      store: {
+        find: () => undefined,
+        async write() {
+          writes += 1;
+          await loopTurn();
+          // It ends a loop that has no other end.
+          if (writes <= 20) throw fullDisk("state.db");
+        },
+      },
+      logger: { warn: (...said: unknown[]) => void warnings.push(said) },
+      maxLength: 1024 ** 2,
+      now() {
+        ms += 1_000;
+        return ms;
+      },
+    });
+    const [kept, over] = ["kept", "over"].map((id) => journals.begin({ ...RECORD, id }));
+    kept?.announce();
+    kept?.begin("print");
+    over?.begin("print");
+    over?.end();
+    return { journals, tried: () => ({ writes, warnings: warnings.length }) };
+  }
+
+  it.each([
+    ["at its own write", 0],
+    ["at the write that is under way", 1],
+  ])("gives up its flush %s, and logs once", async (_, turns) => {
+    const { journals, tried } = refusing();
+    for (let turn = 0; turn < turns; turn += 1) await loopTurn();
+    expect(tried().writes).toBe(turns);
+    await journals.flush();
+    expect(tried()).toEqual({ writes: 1, warnings: 1 });
+    // Nor is what was planned meanwhile written.
+    for (let turn = 0; turn < 5; turn += 1) await loopTurn();
+    expect(tried()).toEqual({ writes: 1, warnings: 1 });
   });
 });
 
