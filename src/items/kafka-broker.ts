@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Consumer, GroupAssignment, Message } from "@platformatic/kafka";
-import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, TooLargeError, writeOutcome } from "./broker.ts";
 import { createOffsets, type Offsets } from "./offsets.ts";
 import { orAborted } from "./or-aborted.ts";
 
@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 2_000;
 /** How many items may be done, or being done, and not committed. One that takes long holds up the commit of all behind it. */
 const MAX_UNCOMMITTED = 10_000;
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
+/** What Kafka calls a message, and one of a batch, that is larger than it takes. Only this tells its limit. */
+const TOO_LARGE = ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"];
 /** The header with an item's id, in the source and in the results. */
 const ID_HEADER = "id";
 
@@ -120,30 +122,29 @@ export async function openKafkaBroker(options: BrokerOptions): Promise<Broker> {
     }
   }
 
-  async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+  async function settle(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
     const place = held.get(delivery);
-    if (place === undefined) return;
-    const { id, text: input } = delivery;
-    if (outcome.type === "answer") {
-      await publish(
-        to,
-        resultFields(delivery, outcome),
-        id,
-        outcome.key === undefined ? place.key : Buffer.from(outcome.key),
-      );
-    } else if (outcome.type === "failure") {
-      await publish(dead, { id, input, error: outcome.message }, id, place.key);
-    }
+    if (place === undefined) return outcome;
+    const key = outcome.type === "answer" && outcome.key !== undefined ? Buffer.from(outcome.key) : place.key;
+    const written = await writeOutcome(delivery, outcome, {
+      write: (where, body) => (where === "dead" ? publish(dead, body, place.key) : publish(to, body, key)),
+      say,
+    });
     held.delete(delivery);
     place.offsets.finish(place.offset);
     settled.resolve();
     settled = Promise.withResolvers();
     commitSoon();
+    return written;
   }
 
-  async function publish(topic: string, body: object, id: string, key: Buffer | undefined): Promise<void> {
-    const message = { topic, value: JSON.stringify(body), headers: { [ID_HEADER]: id } };
-    await producer.send({ messages: [key === undefined ? message : { ...message, key }] });
+  async function publish(topic: string, body: { readonly id: string }, key: Buffer | undefined): Promise<void> {
+    const message = { topic, value: JSON.stringify(body), headers: { [ID_HEADER]: body.id } };
+    try {
+      await producer.send({ messages: [key === undefined ? message : { ...message, key }] });
+    } catch (error) {
+      throw isTooLarge(error) ? new TooLargeError("too large", { cause: error }) : error;
+    }
   }
 
   /** One commit at a time, so that an earlier one can't overtake a later one. */
@@ -210,6 +211,11 @@ function sessionOf(claimAfterMs: number) {
 /** At the end nobody waits for a broker that is away. */
 async function withinTime(work: Promise<unknown>): Promise<void> {
   await Promise.race([work.catch(() => {}), setTimeout(LEAVE_MS, undefined, { ref: false })]);
+}
+
+/** The client's errors hold others, and know how to look for one. */
+function isTooLarge(error: unknown): boolean {
+  return TOO_LARGE.some((id) => Boolean(Object(error).findBy?.("apiId", id)));
 }
 
 function messageOf(error: unknown): string {

@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
 import type { IPublishPacket, MqttClient } from "mqtt";
-import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields } from "./broker.ts";
+import { type Broker, type BrokerOptions, type Delivery, type Outcome, TooLargeError, writeOutcome } from "./broker.ts";
 import { createOverloadBuffer } from "./overload.ts";
 
 /** MQTT's own bounds: no more are sent to us before some are acknowledged. */
 const MAX_HELD = 65_535;
+/** What a packet has beside its topic, its id and its payload, at most. */
+const FRAME_BYTES = 32;
+/** MQTT's reason why a broker refuses a packet. */
+const PACKET_TOO_LARGE = 0x95;
 /** For how long a broker keeps what a consumer that went away has not acknowledged. */
 const SESSION_SECONDS = 24 * 60 * 60;
 
@@ -50,7 +54,10 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
   });
   client.on("error", (error) => say(`the broker refuses: ${error.message}`));
   const connected = Promise.withResolvers<void>();
-  client.on("connect", ({ sessionPresent }) => {
+  /** Of a packet, in bytes. */
+  let limit = Number.POSITIVE_INFINITY;
+  client.on("connect", ({ sessionPresent, properties }) => {
+    limit = properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     if (sessionPresent) left.clear();
     // Each time, since the broker may have forgotten the session.
     client.subscribeAsync(topic, { qos: 1 }).then(() => {
@@ -82,21 +89,30 @@ export async function openMqttBroker(options: BrokerOptions): Promise<Broker> {
     }
   }
 
-  async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
-    const { id } = delivery;
-    if (outcome.type === "answer") {
-      const body = JSON.stringify(resultFields(delivery, outcome));
-      await client.publishAsync(to, body, { qos: 1, properties: { userProperties: { id } } });
-    } else if (outcome.type === "failure") {
-      const body = JSON.stringify({ id, input: delivery.text, error: outcome.message });
-      await client.publishAsync(dead, body, { qos: 1, properties: { userProperties: { id } } });
+  async function publish(topic: string, message: { readonly id: string }): Promise<void> {
+    const { id } = message;
+    const body = JSON.stringify(message);
+    const bytes = Buffer.byteLength(body) + Buffer.byteLength(topic) + Buffer.byteLength(id) + FRAME_BYTES;
+    if (bytes > limit) throw new TooLargeError(`too large: ${bytes} bytes of ${limit}`);
+    try {
+      await client.publishAsync(topic, body, { qos: 1, properties: { userProperties: { id } } });
+    } catch (error) {
+      throw Object(error).code === PACKET_TOO_LARGE ? new TooLargeError("too large", { cause: error }) : error;
     }
+  }
+
+  async function settle(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
+    const written = await writeOutcome(delivery, outcome, {
+      write: (place, message) => publish(place === "dead" ? dead : to, message),
+      say,
+    });
     const packet = held.get(delivery);
     held.delete(delivery);
     left.delete(delivery);
     // It came over a connection that broke: it comes again, and its result has the same id.
-    if (packet?.messageId === undefined || packet.qos === 0) return;
+    if (packet?.messageId === undefined || packet.qos === 0) return written;
     await acknowledge(client, packet.messageId);
+    return written;
   }
 
   return {

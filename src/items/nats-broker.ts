@@ -1,7 +1,15 @@
 import { setTimeout } from "node:timers/promises";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Status } from "@nats-io/transport-node";
-import { type Broker, type BrokerOptions, type Delivery, type Outcome, resultFields, tooOften } from "./broker.ts";
+import {
+  type Broker,
+  type BrokerOptions,
+  type Delivery,
+  type Outcome,
+  TooLargeError,
+  tooOften,
+  writeOutcome,
+} from "./broker.ts";
 import { createOverloadBuffer } from "./overload.ts";
 
 /** How long a fetch waits for messages. */
@@ -13,6 +21,8 @@ const RECONNECT_MS = 500;
 const LEAVE_MS = 1_000;
 /** In a millisecond. */
 const NANOSECONDS = 1_000_000;
+/** JetStream's error for a message that is larger than its stream takes (`max_msg_size`). */
+const EXCEEDS_STREAM = 10_054;
 /** The header by which JetStream knows messages that come twice. */
 const ID_HEADER = "Nats-Msg-Id";
 
@@ -22,10 +32,8 @@ const ID_HEADER = "Nats-Msg-Id";
  */
 export async function openNatsBroker(options: BrokerOptions): Promise<Broker> {
   const { url, from, to, dead, group, consumer, maxTries, claimAfterMs, ahead, say } = options;
-  const [{ connect }, { AckPolicy, DeliverPolicy, jetstream, jetstreamManager }] = await Promise.all([
-    import("@nats-io/transport-node"),
-    import("@nats-io/jetstream"),
-  ]);
+  const [{ connect, errors }, { AckPolicy, DeliverPolicy, JetStreamApiError, jetstream, jetstreamManager }] =
+    await Promise.all([import("@nats-io/transport-node"), import("@nats-io/jetstream")]);
   /** Those that were delivered and are not settled. */
   const held = new Map<Delivery, JsMsg>();
   const waiting = createOverloadBuffer<Delivery>({ limit: ahead, policy: "wait" });
@@ -160,26 +168,36 @@ export async function openNatsBroker(options: BrokerOptions): Promise<Broker> {
     await settle(delivery, tooOften(delivery)).catch(() => held.delete(delivery));
   }
 
-  async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+  async function settle(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
     const message = held.get(delivery);
-    if (message === undefined) return;
+    if (message === undefined) return outcome;
     // What is published now would be sent when it is back, as often as it was tried.
     if (!isConnected) throw new Error("the broker is away");
-    const { id, text: input, tries } = delivery;
-    if (outcome.type === "answer") {
-      await publish(message, to, resultFields(delivery, outcome));
-      await message.ackAck();
-    } else if (outcome.type === "failure") {
-      await publish(message, dead, { id, input, error: outcome.message, tries });
-      message.term();
-    } else message.ack();
+    const written = await writeOutcome(delivery, outcome, {
+      write: (place, body) => publish(message, place === "dead" ? dead : to, body),
+      ...{ more: { tries: delivery.tries }, say },
+    });
+    if (written.type === "answer") await message.ackAck();
+    else if (written.type === "failure") message.term();
+    else message.ack();
     held.delete(delivery);
+    return written;
   }
 
   async function publish({ info, timestampNanos }: JsMsg, subject: string, body: object): Promise<void> {
     // A stream that was made anew counts from 1 again.
     const msgID = `${group}-${info.stream}-${info.streamSequence}-${timestampNanos}`;
-    await js.publish(subject, JSON.stringify(body), { msgID });
+    try {
+      await js.publish(subject, JSON.stringify(body), { msgID });
+    } catch (error) {
+      throw isTooLarge(error) ? new TooLargeError("too large", { cause: error }) : error;
+    }
+  }
+
+  /** The client compares with the server's `max_payload`, and a stream may take less. */
+  function isTooLarge(error: unknown): boolean {
+    if (error instanceof JetStreamApiError) return error.code === EXCEEDS_STREAM;
+    return error instanceof errors.InvalidArgumentError && error.message.includes("max_payload");
   }
 
   try {

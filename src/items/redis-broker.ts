@@ -126,7 +126,7 @@ export async function openRedisBroker(options: BrokerOptions): Promise<Broker> {
     }
   }
 
-  async function settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+  async function settle(delivery: Delivery, outcome: Outcome): Promise<Outcome> {
     const { id } = delivery;
     const [target, fields] = resultOf(delivery, outcome);
     await writer.eval(SETTLE, {
@@ -134,6 +134,7 @@ export async function openRedisBroker(options: BrokerOptions): Promise<Broker> {
       arguments: [group, id, ...fields],
     });
     held.delete(id);
+    return outcome;
   }
 
   function resultOf(delivery: Delivery, outcome: Outcome): [target: string | undefined, fields: string[]] {

@@ -20,8 +20,11 @@ function textOf({ prompt }: GenerationRequest): string {
 }
 
 /** A broker, a gateway, a client that keeps what is published, and the command. */
-async function setUp(generate: Parameters<typeof createTestApp>[0] extends infer T ? NonNullable<T> : never) {
-  const broker = await startMosquitto();
+async function setUp(
+  generate: Parameters<typeof createTestApp>[0] extends infer T ? NonNullable<T> : never,
+  settings = "",
+) {
+  const broker = await startMosquitto(settings);
   const server = await listenAsGateway(createTestApp({ presets: [ECHO], ...generate }).app);
   const client = await mqtt.connectAsync(broker.url, { protocolVersion: 5, reconnectPeriod: 50 });
   client.on("error", () => {});
@@ -101,6 +104,27 @@ describe("sluice feed, from MQTT", () => {
     const second = await feed();
     await until(() => expect(seen.map(({ id }) => id).toSorted()).toEqual(["a", "b"]));
     await second.stop();
+  });
+
+  it("cuts a dead letter that is larger than the broker takes, and answers those behind it", async () => {
+    const generate = script(async function* (request) {
+      const text = textOf(request);
+      yield* answerWith([text === "long" ? '"'.repeat(2_000) : text]);
+    });
+    const { feed, publish, seen, until } = await setUp({ generate }, "max_packet_size 2000");
+    const { stop } = await feed({ json: true });
+    await publish('"'.repeat(1_500), "quotes");
+    await publish('{"input":"long"}', "long");
+    await publish('{"input":"good"}', "good");
+    await until(() => expect(seen).toHaveLength(3));
+    const marks = { input: '"'.repeat(750), input_cut: true, input_length: 1_500 };
+    expect(seen.find(({ id }) => id === "quotes")).toMatchObject({ topic: "verdicts/dead", ...marks });
+    expect(seen.find(({ id }) => id === "long")).toMatchObject({
+      ...{ topic: "verdicts/dead", input: '{"input":"long"}' },
+      error: "Its answer of 2000 characters is larger than the broker takes.",
+    });
+    expect(seen.find(({ id }) => id === "good")).toMatchObject({ topic: "verdicts", output: "good" });
+    await stop();
   });
 
   it("goes on when the broker was away, and publishes failures as dead letters", async () => {

@@ -131,6 +131,52 @@ describe("sluice feed, from NATS JetStream", () => {
     await stop();
   });
 
+  it("cuts a dead letter that is larger than the server takes, and answers those behind it", async () => {
+    const { feed, publish, results, until, pending } = await setUp();
+    // Written as JSON it is twice as long: more than the 1 MB of a server.
+    const quotes = '"'.repeat(680_000);
+    await publish(quotes, "quotes");
+    await publish('{"input":"good"}', "good");
+    const { stop, context } = feed({ json: true });
+    await until(async () => expect(await results()).toHaveLength(2));
+    const found = await results();
+    expect(found.find(({ id }) => id === "good")).toMatchObject({ subject: "verdicts", output: "GOOD" });
+    expect(found.find(({ id }) => id === "quotes")).toEqual({
+      ...{
+        subject: "verdicts.dead",
+        id: "quotes",
+        tries: 1,
+        error: expect.stringContaining("an item is a JSON object"),
+      },
+      ...{ input: quotes.slice(0, 340_000), input_cut: true, input_length: 680_000 },
+    });
+    await until(async () => expect(await pending()).toBe(0));
+    await stop();
+    expect(context.stderr.text()).not.toContain("can't be written");
+  });
+
+  it.each(["server", "stream"])("makes a result that is larger than the %s takes a dead letter", async (by) => {
+    const long = script(async function* (request) {
+      const text = textOf(request);
+      yield* answerWith([text === "long" ? '"'.repeat(by === "server" ? 680_000 : 4_000) : text.toUpperCase()]);
+    });
+    const { manager, feed, publish, results, until, pending } = await setUp(long);
+    if (by === "stream") await manager.streams.update("verdicts", { max_msg_size: 2_000 });
+    await publish("long", "long");
+    await publish("good", "good");
+    const { stop, context } = feed();
+    await until(async () => expect(await results()).toHaveLength(2));
+    const found = await results();
+    expect(found.find(({ id }) => id === "good")).toMatchObject({ subject: "verdicts", output: "GOOD" });
+    expect(found.find(({ id }) => id === "long")).toMatchObject({
+      ...{ subject: "verdicts.dead", input: "long", tries: 1 },
+      error: expect.stringMatching(/^Its answer of \d+ characters is larger than the broker takes\.$/),
+    });
+    await until(async () => expect(await pending()).toBe(0));
+    await stop();
+    expect(context.stderr.text()).toContain("2 items taken, 1 answered, 1 to the dead letters");
+  });
+
   it("says while an answer takes long that it is being made, so that it isn't delivered again", async () => {
     const { gate, begun, generate } = heldAt("slow");
     const { manager, js, feed, publish, results, until } = await setUp(generate);

@@ -65,19 +65,20 @@ export async function feedItems(flags: Flags, context: CliContext, { leaveMs, te
     say(`takes items from ${options.from}`);
     const deliveries = new WeakMap<PipeItem, Delivery>();
     /** However long the broker is away: the item is held until then, and no more are taken than may wait. */
-    async function settle(item: PipeItem, outcome: Outcome): Promise<void> {
+    async function settle(item: PipeItem, outcome: Outcome): Promise<Outcome> {
       const delivery = deliveries.get(item);
       for (; delivery !== undefined; ) {
         try {
-          await open.settle(delivery, outcome);
+          const written = await open.settle(delivery, outcome);
           inHand.remove();
-          return;
+          return written;
         } catch (error) {
           leaving.signal.throwIfAborted();
           say(`a result can't be written yet: ${error instanceof Error ? error.message : String(error)}`);
           await setTimeout(AGAIN_MS, undefined, { signal: leaving.signal });
         }
       }
+      return outcome;
     }
     const buffer = createOverloadBuffer<PipeItem>({
       ...{ limit: options.buffer, policy: options.overload, keyOf: ({ key }) => key },
@@ -104,7 +105,11 @@ export async function feedItems(flags: Flags, context: CliContext, { leaveMs, te
       ...{ client: gateway.client, buffer, options, order: "completion", say, signal: leaving.signal },
       async onResult(item, result, target) {
         if (result.type === "answer") {
-          await settle(item, { type: "answer", key: item.key, text: result.text, target });
+          const written = await settle(item, { type: "answer", key: item.key, text: result.text, target });
+          if (written.type !== "answer") {
+            counts.failed += 1;
+            return;
+          }
           counts.answered += 1;
           if (target !== undefined) counts.spilled += 1;
         } else {
