@@ -3,6 +3,9 @@ import createPurifier, { type Config, type DOMPurify, type WindowLike } from "do
 /** The name of the Trusted Types policy: the only one that the pages may have (`src/http/pages.ts`). */
 const POLICY = "dompurify";
 
+/** What a link may lead to. */
+const ADDRESS = /^https?:\/\//i;
+
 const MARKDOWN: Config = {
   ALLOWED_TAGS: [
     ...["p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li", "pre", "code"],
@@ -14,7 +17,7 @@ const MARKDOWN: Config = {
   ADD_URI_SAFE_ATTR: ["start", "align", "data-language"],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
-  ALLOWED_URI_REGEXP: /^https?:\/\//i,
+  ALLOWED_URI_REGEXP: ADDRESS,
   RETURN_DOM_FRAGMENT: true,
 };
 
@@ -64,6 +67,11 @@ function refuse(): never {
 
 function secureLink(node: Element): void {
   if (node.nodeName !== "A" || !node.hasAttribute("href")) return;
+  // DOMPurify lets an empty address through, which is that of the page itself.
+  if (!ADDRESS.test(node.getAttribute("href") ?? "")) {
+    node.removeAttribute("href");
+    return;
+  }
   node.setAttribute("rel", "noopener noreferrer nofollow");
   node.setAttribute("target", "_blank");
   node.setAttribute("referrerpolicy", "no-referrer");
