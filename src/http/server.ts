@@ -70,14 +70,16 @@ function inTurn(fetch: Fetch): Fetch {
     const { outgoing } = bindings;
     // Those who ask for a WebSocket have no response.
     if (!(outgoing instanceof ServerResponse)) return takeTurn().then(() => fetch(request, bindings));
+    // Sent before the answer to the one before it had gone: Node gives the socket to one answer after another.
+    const isAhead = outgoing.socket === null;
     const cutThrough = new CutThrough(outgoing);
     return takeTurn()
-      .then(() => (isGone(outgoing) ? nobody() : fetch(request, { ...bindings, cutThrough })))
+      .then(() => (isAhead && isGone(outgoing) ? nobody() : fetch(request, { ...bindings, cutThrough })))
       .then((response) => cutThrough.send(response));
   };
 }
 
-/** Whether the connection has closed before the request's turn came, so that nothing need begin. */
+/** Whether the connection has closed before the request's turn came. */
 function isGone(outgoing: ServerResponse): boolean {
   return outgoing.req.socket.destroyed;
 }
