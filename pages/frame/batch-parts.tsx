@@ -7,7 +7,7 @@ type DoneProps = { readonly total: number; readonly completed: number; readonly 
 export function Done({ total, completed, failed }: DoneProps) {
   if (total === 0) return <>{NOTHING}</>;
   return (
-    <span class="batch-done">
+    <span class="bar-line">
       <Bar share={(completed + failed) / total} />
       <span>
         {formatNumber(completed + failed)} <span class="quiet">of {formatNumber(total)}</span>

@@ -65,7 +65,7 @@ function Prompt({ slot: { request } }: { readonly slot: LiveSlot }) {
   const { prompt_tokens: all, prefilled_tokens: done, cached_tokens: cached } = request;
   const isDone = done >= all;
   return (
-    <span class="now-prompt">
+    <span class="bar-line">
       <Bar share={all === 0 ? 1 : done / all} />
       <span>
         {isDone ? formatNumber(all) : `${formatNumber(done)} of ${formatNumber(all)}`}
@@ -78,7 +78,7 @@ function Prompt({ slot: { request } }: { readonly slot: LiveSlot }) {
 function Held({ model, slot }: { readonly model: LiveModel; readonly slot: LiveSlot }) {
   const room = model.context_tokens ?? 0;
   return (
-    <span class="now-prompt">
+    <span class="bar-line">
       <Bar share={room === 0 ? 0 : slot.held_tokens / room} />
       <span>
         {formatNumber(slot.held_tokens)}
