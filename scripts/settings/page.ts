@@ -1,5 +1,5 @@
 import { settingGroups } from "../../src/config/groups.ts";
-import { alternatives, type Setting, settings } from "../../src/config/settings.ts";
+import { alternatives, type Setting } from "../../src/config/settings.ts";
 
 const INTRODUCTION = `# Settings
 
@@ -19,8 +19,8 @@ The last column has the value that turns a thing off that is on by default.
 
 /** The whole page. */
 export function renderSettingsPage(): string {
-  const sections = settingGroups.map(({ title, keys }) => {
-    const rows = keys.flatMap((key) => settings.filter((setting) => setting.key === key)).map(renderRow);
+  const sections = settingGroups.map(({ title, settings }) => {
+    const rows = settings.map(renderRow);
     const head = "| flag | variable | in the file | default | what it does | off |\n|---|---|---|---|---|---|";
     return `## ${title}\n\n${head}\n${rows.join("\n")}\n`;
   });

@@ -39,7 +39,10 @@ export function addSettingOptions(
 /** Adds the flags of all settings, in their groups. */
 export function addAllSettings(command: Command): void {
   command.addOption(new Option(...CONFIG_OPTION));
-  for (const { title, keys } of settingGroups) addSettingOptions(command, keys, { group: `${title}:`, hasFile: false });
+  for (const { title, settings: grouped } of settingGroups) {
+    const keys = grouped.map(({ key }) => key);
+    addSettingOptions(command, keys, { group: `${title}:`, hasFile: false });
+  }
 }
 
 /** A boolean setting has a flag for each value. Options have no defaults here, because the settings have them. */
