@@ -5,11 +5,13 @@ import { PAGE_PATHS, type PagePath } from "../src/http/page-paths.ts";
 type Page = {
   readonly title: string;
   readonly load: () => Promise<{ readonly default: ComponentType }>;
+  /** It goes on with another key; the others begin anew, since that key may see other things. */
+  readonly outlivesKey?: boolean;
 };
 
 const PAGES: Readonly<Record<PagePath, Page>> = {
   "/": { title: "Now", load: () => import("./now/page.tsx") },
-  "/chat": { title: "Chat", load: () => import("./chat/page.tsx") },
+  "/chat": { title: "Chat", load: () => import("./chat/page.tsx"), outlivesKey: true },
   "/requests": { title: "Requests", load: () => import("./requests/page.tsx") },
   "/what-if": { title: "What if", load: () => import("./what-if/page.tsx") },
   "/batches": { title: "Batches", load: () => import("./batches/page.tsx") },

@@ -1,6 +1,5 @@
 import "./batches.css";
 import { useEffect, useState } from "preact/hooks";
-import { key } from "../api/key.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { Button, Empty, ErrorNote } from "../frame/parts.tsx";
 import { withLive } from "./batch.ts";
@@ -11,9 +10,7 @@ import { NewBatchDialog } from "./new-batch.tsx";
 /** The batches of the key in use, and how far they are. */
 export default function Batches() {
   const [isNew, setIsNew] = useState(false);
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with another key it shows other batches
-  useEffect(() => follow(), [secret]);
+  useEffect(() => follow(), []);
   const rows = batches.value?.map((batch) =>
     withLive(
       batch,

@@ -1,5 +1,6 @@
 import "./chat.css";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { InPlace } from "../frame/in-place.tsx";
 import { ErrorNote } from "../frame/parts.tsx";
 import { Bar, type Panel } from "./parts/bar.tsx";
 import { Composer } from "./parts/composer.tsx";
@@ -53,11 +54,8 @@ function OpenChat({ chat }: { readonly chat: Chat }) {
             <p class="quiet">What you write is sent to this gateway alone, and kept in this browser.</p>
           </div>
         ) : (
-          <div class={lanes.length > 1 ? "lanes lanes-two" : "lanes"}>
-            {lanes.map((_, lane) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a thread is its place
-              <Thread key={`${id}-${lane}`} chat={chat} lane={lane} />
-            ))}
+          <div key={id} class={lanes.length > 1 ? "lanes lanes-two" : "lanes"}>
+            <InPlace items={lanes}>{(_, lane) => <Thread chat={chat} lane={lane} />}</InPlace>
           </div>
         )}
         <Composer key={id} chat={chat} onSettings={() => setPanel("settings")} />

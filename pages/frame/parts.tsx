@@ -176,6 +176,9 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
   );
 }
 
+/** For what scrolls: it must be reachable by keyboard (axe: scrollable-region-focusable). */
+export const SCROLLS = { tabIndex: 0 } as const;
+
 type FieldProps = { readonly label: string; readonly children: ComponentChildren };
 
 /** A labelled input. */

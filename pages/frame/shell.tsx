@@ -91,7 +91,7 @@ function Page({ route }: { readonly route: PageRoute }) {
     };
   }, [route]);
   if (error !== undefined) return <ErrorNote error={error} onRetry={() => location.reload()} />;
-  return loaded === undefined ? null : <loaded.Component />;
+  return loaded === undefined ? null : <loaded.Component key={route.outlivesKey ? undefined : key.value} />;
 }
 
 function Themes() {

@@ -12,21 +12,25 @@ export function NewKeyDialog({ isOpen, isFirst, onClose }: NewKeyDialogProps) {
     // The secret is nowhere once the dialog is closed.
     if (!isOpen) setMade(undefined);
   }, [isOpen]);
+  function close(): void {
+    // From now on every request needs one, and this page has no other.
+    if (isFirst && made !== undefined) setKey(made.secret);
+    onClose();
+  }
   return (
-    <Dialog title={made === undefined ? "New key" : "The new key"} isOpen={isOpen} onClose={onClose}>
+    <Dialog title={made === undefined ? "New key" : "The new key"} isOpen={isOpen} onClose={close}>
       {made === undefined ? (
         <KeyForm
           isFirst={isFirst}
           onCancel={onClose}
           onMade={(key) => {
             setMade(key);
-            // From now on every request needs one, and this page has no other.
-            if (isFirst) setKey(key.secret);
-            void refresh();
+            // After the first, nothing can be read without it.
+            if (!isFirst) void refresh();
           }}
         />
       ) : (
-        <Secret {...made} onClose={onClose} />
+        <Secret {...made} onClose={close} />
       )}
     </Dialog>
   );

@@ -1,6 +1,5 @@
 import "./keys.css";
 import { useEffect, useState } from "preact/hooks";
-import { key } from "../api/key.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { Button, ErrorNote } from "../frame/parts.tsx";
 import { KeyTable } from "./key-table.tsx";
@@ -11,9 +10,7 @@ import { UsageCard } from "./usage-card.tsx";
 /** The keys, their limits, and what was used by whom. */
 export default function Keys() {
   const [isNew, setIsNew] = useState(false);
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is read by every request
-  useEffect(() => void refresh(), [secret]);
+  useEffect(() => void refresh(), []);
   return (
     <>
       <PageHead title="Keys and usage">

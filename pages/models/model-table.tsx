@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { formatBytes, formatMs, formatShare } from "../frame/format.ts";
 import { Bar, Button, Card, Dialog, Empty, Table, Word } from "../frame/parts.tsx";
-import { wordFor } from "../now/words.ts";
+import { wordFor } from "../frame/words.ts";
 import { fitFor } from "./fit.ts";
 import { forgetPull, type LibraryModel, load, pin, pull, pulls, remove, stopPull, unload } from "./library.ts";
 

@@ -1,6 +1,5 @@
 import "./models.css";
 import { useEffect, useState } from "preact/hooks";
-import { key } from "../api/key.ts";
 import { formatBytes } from "../frame/format.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { Bar, Card, ErrorNote } from "../frame/parts.tsx";
@@ -16,14 +15,12 @@ const LATER_MS = 10_000;
 /** The models of the catalogue and of this machine's disk. */
 export default function Models() {
   const [shown, setShown] = useState<string>();
-  const secret = key.value;
   const pauseMs = isChanging.value ? SOON_MS : LATER_MS;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is read by every request
   useEffect(() => {
     void refresh();
     const timer = setInterval(() => void refresh(), pauseMs);
     return () => clearInterval(timer);
-  }, [secret, pauseMs]);
+  }, [pauseMs]);
   const { value: found } = library;
   const isServed = ({ served_as: servedAs }: { readonly served_as: string | null }) => servedAs !== null;
   return (

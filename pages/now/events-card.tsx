@@ -1,7 +1,7 @@
 import type { LiveEvent } from "../../src/live/snapshot.ts";
 import { formatTime } from "../frame/format.ts";
 import { Card, Empty, Table, Word } from "../frame/parts.tsx";
-import { wordFor } from "./words.ts";
+import { wordFor } from "../frame/words.ts";
 
 const SHOWN = 8;
 

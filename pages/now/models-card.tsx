@@ -1,7 +1,7 @@
 import type { LiveModel, LiveSnapshot } from "../../src/live/snapshot.ts";
 import { formatBytes, formatMs, formatNumber, formatRate, NOTHING } from "../frame/format.ts";
 import { Card, Empty, Table, Word } from "../frame/parts.tsx";
-import { wordFor } from "./words.ts";
+import { wordFor } from "../frame/words.ts";
 
 type ModelsCardProps = { readonly models: readonly LiveModel[]; readonly memory: LiveSnapshot["memory"] };
 

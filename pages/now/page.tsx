@@ -1,6 +1,5 @@
 import "./now.css";
 import { useEffect } from "preact/hooks";
-import { key } from "../api/key.ts";
 import { formatMs } from "../frame/format.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { ErrorNote, Word } from "../frame/parts.tsx";
@@ -20,10 +19,7 @@ const MINUTE_MS = 60_000;
 
 /** What the gateway does at this moment. */
 export default function Now() {
-  // With another key it is asked again.
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is read by every request
-  useEffect(() => follow(), [secret]);
+  useEffect(() => follow(), []);
   const { state, snapshot, isOld, points, events } = view.value;
   return (
     <>

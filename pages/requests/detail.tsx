@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RequestDetail } from "../../src/telemetry/requests/wire.ts";
-import { key } from "../api/key.ts";
 import { formatDate, formatMs, formatNumber, formatTime, NOTHING } from "../frame/format.ts";
+import { InPlace } from "../frame/in-place.tsx";
 import { Button, ErrorNote, Figure, Figures } from "../frame/parts.tsx";
 import { choose, fetchRequest, toldTokens } from "./data.ts";
 import { Doctor } from "./doctor.tsx";
@@ -35,8 +35,6 @@ export function Detail({ id }: { readonly id: string }) {
 function useRequest(id: string) {
   const [request, setRequest] = useState<RequestDetail>();
   const [error, setError] = useState<unknown>();
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with another key it is asked again
   useEffect(() => {
     const left = new AbortController();
     let timer: number | undefined;
@@ -55,7 +53,7 @@ function useRequest(id: string) {
       left.abort();
       clearTimeout(timer);
     };
-  }, [id, secret]);
+  }, [id]);
   return { request, error };
 }
 
@@ -130,16 +128,17 @@ function Asked({ request: { targets, tries, retries } }: { readonly request: Req
             </li>
           );
         })}
-        {retries.map(({ upstream, status, pause_ms: pauseMs }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: an upstream may be asked several times, and they never change
-          <li key={index}>
-            <span class="number">{formatMs(pauseMs)}</span>
-            <span>
-              pause before <strong>{upstream}</strong> was asked again
-              <span class="quiet"> ({status ?? "not reached"})</span>
-            </span>
-          </li>
-        ))}
+        <InPlace items={retries}>
+          {({ upstream, status, pause_ms: pauseMs }) => (
+            <li>
+              <span class="number">{formatMs(pauseMs)}</span>
+              <span>
+                pause before <strong>{upstream}</strong> was asked again
+                <span class="quiet"> ({status ?? "not reached"})</span>
+              </span>
+            </li>
+          )}
+        </InPlace>
       </ul>
     </section>
   );

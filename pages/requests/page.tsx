@@ -2,7 +2,6 @@ import "./requests.css";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { RequestSummary } from "../../src/telemetry/requests/wire.ts";
 import { ApiError } from "../api/fetch.ts";
-import { key } from "../api/key.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { Button, ErrorNote } from "../frame/parts.tsx";
 import { chosen, type Filter, fetchRequests, followChosen, NO_FILTER } from "./data.ts";
@@ -50,8 +49,7 @@ function useRequests(filter: Filter, isFollowing: boolean) {
   const [older, setOlder] = useState<{ readonly rows: readonly RequestSummary[]; readonly hasMore: boolean }>();
   const [error, setError] = useState<ApiError>();
   const [tries, setTries] = useState(0);
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with another key, or after a failure, it is asked again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after a failure it is asked again
   useEffect(() => {
     const left = new AbortController();
     let timer: number | undefined;
@@ -74,7 +72,7 @@ function useRequests(filter: Filter, isFollowing: boolean) {
       left.abort();
       clearTimeout(timer);
     };
-  }, [filter, isFollowing, secret, tries]);
+  }, [filter, isFollowing, tries]);
 
   const known = new Set(first?.rows.map(({ id }) => id));
   const rows = first && [...first.rows, ...(older?.rows.filter(({ id }) => !known.has(id)) ?? [])];

@@ -3,7 +3,6 @@ import { useEffect, useState } from "preact/hooks";
 import type { RequestSummary } from "../../src/telemetry/requests/wire.ts";
 import type { WhatIf } from "../../src/what-if/wire.ts";
 import { fetchJson } from "../api/fetch.ts";
-import { key } from "../api/key.ts";
 import { count, formatMs } from "../frame/format.ts";
 import { PageHead } from "../frame/page-head.tsx";
 import { Empty, ErrorNote } from "../frame/parts.tsx";
@@ -79,8 +78,7 @@ function useWhatIf(changes: Changes) {
   const [isAsking, setIsAsking] = useState(true);
   const [tries, setTries] = useState(0);
   const [known, setKnown] = useState<number>();
-  const secret = key.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: with another key, or after a failure, it is asked again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after a failure it is asked again
   useEffect(() => {
     const left = new AbortController();
     setIsAsking(true);
@@ -110,6 +108,6 @@ function useWhatIf(changes: Changes) {
       left.abort();
       clearTimeout(timer);
     };
-  }, [changes, secret, tries]);
+  }, [changes, tries]);
   return { found, known, error, isAsking, ask: () => setTries(tries + 1) };
 }

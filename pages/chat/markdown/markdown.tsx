@@ -1,5 +1,6 @@
 import "./markdown.css";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { InPlace } from "../../frame/in-place.tsx";
 import { copyText } from "../parts/copy.ts";
 import { type Block, createBlockRenderer } from "./blocks.ts";
 import { createSanitizer } from "./sanitize.ts";
@@ -11,14 +12,10 @@ export function Markdown({ text, isWhole }: { readonly text: string; readonly is
   const renderer = useMemo(createBlockRenderer, []);
   const blocks = renderer.render(text, isWhole);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the buttons of code blocks are inside
-    // biome-ignore lint/a11y/useKeyWithClickEvents: buttons are clicked by keys, too
-    <div class="markdown" onClick={copyCode}>
-      {blocks.map((block, index) => (
-        // A block's place is what it is.
-        // biome-ignore lint/suspicious/noArrayIndexKey: blocks are only added, and the last ones changed
-        <BlockView key={index} block={block} isSettled={isWhole || index < blocks.length - 2} />
-      ))}
+    <div class="markdown">
+      <InPlace items={blocks}>
+        {(block, place) => <BlockView block={block} isSettled={isWhole || place < blocks.length - 2} />}
+      </InPlace>
     </div>
   );
 }
@@ -49,6 +46,7 @@ function dress(nodes: DocumentFragment): void {
     copy.type = "button";
     copy.className = "code-copy";
     copy.textContent = "Copy";
+    copy.addEventListener("click", () => copyCode(copy, pre));
     copy.setAttribute("aria-label", language === "" ? "Copy the code" : `Copy the ${language} code`);
     head.append(name, copy);
     const block = document.createElement("div");
@@ -81,11 +79,8 @@ async function colour(place: HTMLElement): Promise<void> {
   }
 }
 
-function copyCode(event: MouseEvent): void {
-  const button = event.target instanceof Element ? event.target.closest(".code-copy") : null;
-  const code = button?.closest(".code-block")?.querySelector("code")?.textContent;
-  if (button === null || code === undefined || code === null) return;
-  void copyText(code).then((isCopied) => {
+function copyCode(button: HTMLButtonElement, pre: HTMLPreElement): void {
+  void copyText(pre.textContent ?? "").then((isCopied) => {
     button.textContent = isCopied ? "Copied" : "Can't copy";
     button.addEventListener("pointerleave", () => (button.textContent = "Copy"), { once: true });
     button.addEventListener("blur", () => (button.textContent = "Copy"), { once: true });

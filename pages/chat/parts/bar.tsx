@@ -1,3 +1,4 @@
+import { InPlace } from "../../frame/in-place.tsx";
 import type { Chat } from "../state/chat.ts";
 import type { ChatModel } from "../state/models.ts";
 import { Act } from "./act.tsx";
@@ -30,16 +31,16 @@ export function Bar({ chat, models, panel, onPanel }: BarProps) {
           ☰
         </Act>
       </span>
-      {lanes.map(({ model }, lane) => (
-        <ModelSelect
-          // biome-ignore lint/suspicious/noArrayIndexKey: a thread is its place
-          key={lane}
-          label={isCompared ? `Model ${lane + 1}` : "Model"}
-          models={models}
-          model={model}
-          onChange={(id) => chat.setModel(lane, id)}
-        />
-      ))}
+      <InPlace items={lanes}>
+        {({ model }, lane) => (
+          <ModelSelect
+            label={isCompared ? `Model ${lane + 1}` : "Model"}
+            models={models}
+            model={model}
+            onChange={(id) => chat.setModel(lane, id)}
+          />
+        )}
+      </InPlace>
       <span class="bar-acts">
         <Act
           isPressed={isCompared}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Button, Field } from "../../frame/parts.tsx";
+import { Button, Field, SCROLLS } from "../../frame/parts.tsx";
 import type { AssistantMessage, Call } from "../conversation/message.ts";
 import type { Chat } from "../state/chat.ts";
 
@@ -24,11 +24,7 @@ export function Calls({ chat, lane, message, isOpen }: CallsProps) {
       {message.calls.map((call, index) => (
         <section class="call" key={call.id} aria-label={`Call of ${call.name}`}>
           <div class="call-name mono">{call.name}</div>
-          <pre
-            class="mono"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (axe: scrollable-region-focusable)
-            tabIndex={0}
-          >
+          <pre class="mono" {...SCROLLS}>
             {pretty(call)}
           </pre>
           {isOpen && (

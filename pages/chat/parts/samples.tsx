@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Dialog } from "../../frame/parts.tsx";
+import { Dialog, SCROLLS } from "../../frame/parts.tsx";
 import type { Body } from "../request/body.ts";
 import { type Sample, writeSamples } from "../request/samples.ts";
 import { CopyAct } from "./copy-act.tsx";
@@ -28,11 +28,7 @@ export function Samples({ body, onClose }: { readonly body: Body | undefined; re
         </fieldset>
         <CopyAct text={shown?.code ?? ""} label="Copy the program" />
       </div>
-      <pre
-        class="samples-code"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (axe: scrollable-region-focusable)
-        tabIndex={0}
-      >
+      <pre class="samples-code" {...SCROLLS}>
         {shown?.code}
       </pre>
       <p class="quiet">The key, if one is needed, is read from the variable SLUICE_API_KEY.</p>

@@ -1,5 +1,6 @@
 import { useComputed } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { SCROLLS } from "../../frame/parts.tsx";
 import { pathTo } from "../conversation/tree.ts";
 import type { Chat } from "../state/chat.ts";
 import { Answer } from "./answer.tsx";
@@ -51,8 +52,7 @@ export function Thread({ chat, lane }: { readonly chat: Chat; readonly lane: num
       <section
         class="thread-room"
         aria-label={isCompared ? `Messages ${lane + 1}, ${model}` : "Messages"}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (axe: scrollable-region-focusable)
-        tabIndex={0}
+        {...SCROLLS}
         ref={room}
         onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
           // Only the reader goes up: what grows below the end doesn't move it.

@@ -1,4 +1,5 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { InPlace } from "../../frame/in-place.tsx";
 import { Bar, ErrorNote } from "../../frame/parts.tsx";
 import type { AssistantMessage, Likely, Token } from "../conversation/message.ts";
 import { joinTokens, replaceToken, toProbability } from "../conversation/token-text.ts";
@@ -122,21 +123,21 @@ function Group({ prefix, tokens, from, at }: GroupProps) {
   return useMemo(
     () => (
       <span>
-        {tokens.map((token, index) => (
-          // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names the option
-          <span
-            // biome-ignore lint/suspicious/noArrayIndexKey: tokens don't change
-            key={index}
-            id={`${prefix}-${from + index}`}
-            class={`token token-${strengthOf(token)}`}
-            role="option"
-            aria-selected={index === local}
-            aria-label={`${spell(token.text)}, ${percent(token)}`}
-            data-at={from + index}
-          >
-            {token.text.replaceAll("\n", "⏎\n")}
-          </span>
-        ))}
+        <InPlace items={tokens}>
+          {(token, index) => (
+            // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names the option
+            <span
+              id={`${prefix}-${from + index}`}
+              class={`token token-${strengthOf(token)}`}
+              role="option"
+              aria-selected={index === local}
+              aria-label={`${spell(token.text)}, ${percent(token)}`}
+              data-at={from + index}
+            >
+              {token.text.replaceAll("\n", "⏎\n")}
+            </span>
+          )}
+        </InPlace>
       </span>
     ),
     [prefix, tokens, from, local],
