@@ -2,16 +2,10 @@
  * Leaves pages open under load, and tells how much memory each holds after a collection of garbage: `npm run pages:heap -- --minutes 25 --times 3`.
  * With `--times 3` each second is shown three times, so that 25 minutes have the snapshots of 75.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { Browser, CDPSession, Page } from "playwright-core";
-import { startBrowser } from "../test/fixtures/chromium.ts";
-import { announcedUrl } from "./clients/kit/process.ts";
+import { type Stage, withStage } from "./pages/stage.ts";
 import { hasten } from "./pages-heap/hasten.ts";
 
 const { values } = parseArgs({
@@ -31,24 +25,18 @@ const MODEL = "smollm2-135m-instruct";
 /** A page that is looked at over time. */
 type Watched = { readonly name: string; readonly page: Page; readonly inspector: CDPSession };
 
-const state = await mkdtemp(join(tmpdir(), "sluice-pages-heap-"));
-const settings = { port: "0", slots: "2", "state-file": join(state, "state.db"), "max-tokens": "48" };
-const words = [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), "--no-warm-presets"];
-const gateway = spawn(process.execPath, ["src/main.ts", ...words], { stdio: ["ignore", "pipe", "ignore"] });
-const gatewayUrl = await announcedUrl(gateway.stdout);
-const browser = await startBrowser();
-const load = new AbortController();
 /** Conversations that were had and deleted. */
 let chats = 0;
-try {
-  await using haste = await hasten(gatewayUrl, times ?? 1);
+
+await withStage(["--slots", "2", "--max-tokens", "48"], async ({ url, browser, load }) => {
+  await using haste = await hasten(url, times ?? 1);
   const watched = [
     await open(browser, "Now", `${haste.url}/`),
     await open(browser, "Requests", `${haste.url}/requests`),
     await open(browser, "Chat", `${haste.url}/chat`),
   ];
-  void keepBusy();
-  void keepChatting(watched[2]?.page);
+  void keepBusy({ url, load });
+  void keepChatting(watched[2]?.page, load.signal);
   console.log(
     ["minute", "snapshots", ...watched.flatMap(({ name }) => [`${name} KB`, "nodes", "listeners"]), "chats"].join("\t"),
   );
@@ -60,13 +48,7 @@ try {
     const passedMinutes = ((performance.now() - startedMs) / MINUTE_MS).toFixed(1);
     console.log([passedMinutes, haste.snapshots(), ...told, chats].join("\t"));
   }
-} finally {
-  load.abort();
-  await browser.close();
-  gateway.kill("SIGINT");
-  await once(gateway, "exit");
-  await rm(state, { recursive: true, force: true });
-}
+});
 
 async function open(within: Browser, name: string, url: string): Promise<Watched> {
   // Apart from the others, so that each has a heap of its own.
@@ -91,9 +73,9 @@ async function measure({ inspector }: Watched): Promise<readonly number[]> {
 }
 
 /** A conversation at a time. */
-async function keepBusy(): Promise<void> {
+async function keepBusy({ url, load }: Pick<Stage, "url" | "load">): Promise<void> {
   for (let turn = 0; !load.signal.aborted; turn += 1) {
-    await fetch(`${gatewayUrl}/v1/chat/completions`, {
+    await fetch(`${url}/v1/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({
@@ -109,9 +91,9 @@ async function keepBusy(): Promise<void> {
 }
 
 /** One conversation after another, each deleted after its answer: what stays is none of the reader's own. */
-async function keepChatting(page: Page | undefined): Promise<void> {
+async function keepChatting(page: Page | undefined, signal: AbortSignal): Promise<void> {
   if (page === undefined) return;
-  for (let turn = 0; !load.signal.aborted; turn += 1) {
+  for (let turn = 0; !signal.aborted; turn += 1) {
     try {
       await page.getByRole("button", { name: "New conversation" }).first().click();
       await page.getByRole("textbox", { name: "Message" }).fill(`Write **bold** words and a list about ${turn}.`);
@@ -124,7 +106,7 @@ async function keepChatting(page: Page | undefined): Promise<void> {
         .first()
         .click();
     } catch (error) {
-      if (!load.signal.aborted) console.error(`Chat: ${error instanceof Error ? error.message : String(error)}`);
+      if (!signal.aborted) console.error(`Chat: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
     chats += 1;

@@ -2,16 +2,12 @@
  * Takes the pictures of the docs: `npm run screenshots`. A gateway of its own answers requests of several keys meanwhile. With a folder as an
  * argument it takes every page in every look instead, for people who change the pages.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { PAGE_PATHS } from "../src/http/page-paths.ts";
-import { startBrowser } from "../test/fixtures/chromium.ts";
-import { announcedUrl } from "./clients/kit/process.ts";
+import { type Stage, withStage } from "./pages/stage.ts";
 import { DARK, LIGHT, LOOKS, open, take } from "./screenshots/camera.ts";
 import { type Scene, setScene } from "./screenshots/scene.ts";
 
@@ -20,28 +16,17 @@ const LOAD_MS = 75_000;
 const FOR_DOCS = "docs/images";
 
 const folder = process.argv[2];
-const state = await mkdtemp(join(tmpdir(), "sluice-screenshots-"));
-const words = ["--port", "0", "--slots", "4", "--state-file", join(state, "state.db"), "--no-warm-presets"];
-const gateway = spawn(process.execPath, ["src/main.ts", ...words], { stdio: ["ignore", "pipe", "ignore"] });
-const url = await announcedUrl(gateway.stdout);
-const browser = await startBrowser();
-const load = new AbortController();
-try {
-  const scene = await setScene(url);
-  if (folder === undefined) await takeForDocs(browser, scene);
-  else await takeAll(browser, scene, folder);
-} finally {
-  load.abort();
-  await browser.close();
-  gateway.kill("SIGINT");
-  await once(gateway, "exit");
-  await rm(state, { recursive: true, force: true });
-}
 
-async function takeForDocs(browser: Browser, scene: Scene): Promise<void> {
+await withStage(["--slots", "4"], async (stage) => {
+  const scene = await setScene(stage.url);
+  if (folder === undefined) await takeForDocs(stage, scene);
+  else await takeAll(stage, scene, folder);
+});
+
+async function takeForDocs({ url, browser, load }: Stage, scene: Scene): Promise<void> {
   await mkdir(FOR_DOCS, { recursive: true });
   const { operator, nightly } = scene.keys;
-  const chat = await openChat(browser, operator);
+  const chat = await openChat({ url, browser }, operator);
   for (const { name, colorScheme } of [LIGHT, DARK]) {
     await chat.emulateMedia({ colorScheme });
     await take(chat, FOR_DOCS, `chat-${name}`);
@@ -78,7 +63,7 @@ async function takeForDocs(browser: Browser, scene: Scene): Promise<void> {
 }
 
 /** A conversation, and the tokens of its last answer. */
-async function openChat(browser: Browser, key: string): Promise<Page> {
+async function openChat({ url, browser }: Pick<Stage, "url" | "browser">, key: string): Promise<Page> {
   const page = await open(browser, `${url}/chat`, LIGHT, key);
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByLabel("Temperature").fill("0");
@@ -96,7 +81,7 @@ async function openChat(browser: Browser, key: string): Promise<Page> {
   return page;
 }
 
-async function takeAll(browser: Browser, scene: Scene, into: string): Promise<void> {
+async function takeAll({ url, browser, load }: Stage, scene: Scene, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
   const pages: { readonly page: Page; readonly name: string }[] = [];
   for (const path of PAGE_PATHS) {
