@@ -99,12 +99,12 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
       yield* answerWith(["Hello"]).slice(0, 2);
       throw new EngineCrashedError(3);
     });
-    const { app, log } = createTestApp({ generate, settings });
+    const { app, log, logged } = createTestApp({ generate, settings });
     await using server = await listen(app);
     const response = await responseOf(send(server.port, { stream: true }));
     const frames = parseFrames(await readAll(response));
     expect(error.parse(JSON.parse(frames.at(-1) ?? "")).error.code).toBe("engine_crashed");
-    await logged(log);
+    await logged;
     expect(log).toMatchObject([{ status: 200, error: "engine_crashed", clientGone: false, tokens: { completion: 1 } }]);
   });
 
@@ -126,7 +126,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     ["while a whole answer is made", false, answerWith(["Hello"]).slice(0, -1), false],
   ])("ends the generation at once when the client leaves %s", async (_, stream, events, hasBegunToAnswer) => {
     const engine = createWaitingEngine(events);
-    const { app, log } = createTestApp({ generate: engine.generate, settings });
+    const { app, log, logged } = createTestApp({ generate: engine.generate, settings });
     await using server = await listen(app);
     const client = send(server.port, { stream });
     if (hasBegunToAnswer) {
@@ -137,7 +137,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
 
     await engine.aborted;
     await engine.left;
-    await logged(log);
+    await logged;
     await loopTurn();
     const status = hasBegunToAnswer ? 200 : 499;
     // As far as it had come, also where no choice has finished.
@@ -160,7 +160,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     ["of a chunked body", {}],
     ["of a body whose length was told", { "content-length": "1000" }],
   ])("logs a client that leaves in the middle %s as gone, not as an error", async (_, length) => {
-    const { app, log } = createTestApp({ settings });
+    const { app, log, logged } = createTestApp({ settings });
     await using server = await listen(app);
     const { method, headers } = chatInit({});
     const client = request({
@@ -176,7 +176,7 @@ describe.each(WAYS)("over a real connection, with %s", (_way, listen, settings) 
     client.write('{"model":');
     await arrived;
     client.destroy();
-    await logged(log);
+    await logged;
     await loopTurn();
     expect(log).toMatchObject([{ msg: "request", status: 499, clientGone: true }]);
   });
@@ -264,10 +264,3 @@ describe("over a real connection", () => {
     expect(await right.json()).toMatchObject({ model: MODEL_ID });
   });
 });
-
-/** Waits until there is a line in `log`, turn by turn of the event loop. */
-async function logged(log: readonly unknown[]): Promise<void> {
-  while (log.length === 0) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

@@ -140,6 +140,11 @@ export function createTestApp(options: TestAppOptions = {}) {
     options.directory,
   );
   const log: LogLine[] = [];
+  const logged = Promise.withResolvers<void>();
+  const write = (line: string) => {
+    log.push(JSON.parse(line));
+    logged.resolve();
+  };
   const runs = createBackgroundRuns();
   const app = createApp({
     runs,
@@ -170,9 +175,9 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.live !== undefined && { live: options.live }),
     writeMetrics: () => "# HELP things Things\n# TYPE things gauge\nthings 1\n",
     settings: { maxBodyBytes: 1_048_576, corsOrigins: [], ...options.settings },
-    logger: pino({ level: "trace" }, { write: (line: string) => void log.push(JSON.parse(line)) }),
+    logger: pino({ level: "trace" }, { write }),
   });
-  return { app, log, runs };
+  return { app, log, /** Resolves when the log has a line. */ logged: logged.promise, runs };
 }
 
 /** What `fetch` and `app.request` need for a chat completion. */

@@ -59,11 +59,13 @@ export function createWaitingApp(
   wayOf: typeof requestCutThrough = (app) => async (path, init) => app.request(path, init),
 ) {
   const seen: GenerationRequest[] = [];
+  const begun = Promise.withResolvers<void>();
   const turn = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
   const { app: gateway, log } = createTestApp({
     generate: script(async function* (request) {
       seen.push(request);
+      begun.resolve();
       try {
         await Promise.race([turn.promise, aborted(request.signal)]);
         request.signal.throwIfAborted();
@@ -96,7 +98,7 @@ export function createWaitingApp(
       const response = Promise.resolve(ask(path, { ...init, headers: { ...init.headers, ...headers } }));
       // Its failures are for whoever awaits it.
       response.catch(() => {});
-      while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await begun.promise;
       return { response };
     },
     wait: (position: number, etaMs: number) => tell({ type: "waiting", position, etaMs }),
