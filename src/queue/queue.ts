@@ -372,7 +372,8 @@ export function createModelQueue(options: ModelQueueOptions): ModelQueue {
         }
         if (gapMs === undefined) return;
         const before = limiter.limit;
-        limiter.observe(gapMs, slots.awake, nowMs);
+        // Nobody waits for the tokens of what rests: however slow they are, fewer at once would help nobody.
+        limiter.observe(doRest && !isAwaited(task) ? 0 : gapMs, slots.awake, nowMs);
         if (limiter.limit > before) serve();
       },
       other: () => task.meter?.other(),

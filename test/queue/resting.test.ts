@@ -50,6 +50,27 @@ describe("a queue whose batch rows rest", () => {
     }
   });
 
+  it("runs as many rows as there are slots, however slow their tokens are and however few chats could run", () => {
+    for (const doRest of [true, false]) {
+      const { queue, arrive, clock } = createResting(doRest);
+      const together = (priority: "default" | "batch", tokens: number, gapMs: number) => {
+        const handles = Array.from({ length: 3 }, () => arrive(priority));
+        for (let token = 0; token < tokens; token++) {
+          clock.advance(gapMs);
+          for (const handle of handles) handle.text(gapMs);
+        }
+        for (const handle of handles) handle.choiceEnded(tokens);
+      };
+      together("batch", 100, 100);
+      expect(queue.counts.limit).toBe(doRest ? 3 : 2);
+      together("default", 1_000, 100);
+      expect(queue.counts.limit).toBeLessThan(3);
+      clock.advance(10_000);
+      for (let turn = 0; turn < 4; turn++) together("batch", 100, 100);
+      expect(queue.counts.limit).toBe(3);
+    }
+  });
+
   it("leaves the slot of a chat to the next one, so that no row has to give it back each time", () => {
     const { send, runFor } = createBench({ slots: 2, doRest: true });
     const rows = [1_000, 1_000, 1_000].map((tokens) => send({ tokens, maxTokens: tokens, priority: "batch" }));

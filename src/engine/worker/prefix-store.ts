@@ -30,7 +30,7 @@ type KeptFiles = {
 };
 
 /** Shorter prefixes are evaluated again as fast as they are loaded. */
-const WORTH_STORING_TOKENS = 64;
+export const WORTH_STORING_TOKENS = 64;
 
 /** The share of the disk that stored prefixes may take, of what is free without them. */
 const DISK_SHARE = 0.5;

@@ -14,11 +14,15 @@ import type { PrefixStore } from "./prefix-store.ts";
 import { createRest, isAnyAwaited, isAwaited, type Rest } from "./rest.ts";
 import { createSequence, mayShare, placeSequence, releaseSequence, type Sequence } from "./sequence.ts";
 import { SlotKeeper } from "./slot-keeper.ts";
+import { shareSpending } from "./spending.ts";
 import type { StepMeter } from "./step-meter.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 
 /** After how long without work the slots' content is stored. Long enough that a conversation's next turn is usually earlier. */
 const IDLE_MS = 5_000;
+
+/** How many chunks of prompts, for each slot, may go before a step whose sequences can all wait. */
+const FILLED_CHUNKS = 2;
 
 type SchedulerOptions = {
   readonly batcher: Batcher;
@@ -56,6 +60,7 @@ type SchedulerOptions = {
 export class Scheduler {
   readonly #given: SchedulerOptions;
   readonly #pace: PrefillPace;
+  readonly #mostFilledTokens: number;
   readonly #timeShare: PrefillShare;
   readonly #keeper: SlotKeeper;
   readonly #updates: Updates;
@@ -73,6 +78,7 @@ export class Scheduler {
   constructor(given: SchedulerOptions) {
     const { batcher, prefillChunkTokens: chunkTokens, prefillPauseMs: targetMs, prefixStore } = given;
     this.#given = given;
+    this.#mostFilledTokens = FILLED_CHUNKS * batcher.slots * chunkTokens;
     this.#pace = createPrefillPace({ chunkTokens, maxTokens: batcher.maxBatchTokens, targetMs });
     this.#timeShare = createPrefillShare(given.prefillShare);
     this.#keeper = new SlotKeeper({ batcher, prefixStore, chunkTokens });
@@ -154,11 +160,21 @@ export class Scheduler {
 
   /** Runs steps until `stop`. Rejects if a native call fails, because the state of the context is then unknown. */
   async run(): Promise<void> {
+    /** Of prompts that came before the next step. */
+    let filledTokens = 0;
     while (!this.#stopped) {
       await this.#admit(isAwaited);
       this.#rest.look(this.#running, this.#waiting);
       await this.#admit((sequence) => !this.#rest.has(sequence));
       const decodes = this.#plan("decode");
+      const canAllWait = canWait(this.#awake());
+      // Prompts come first if all can wait: the more sequences a step decodes, the less each costs.
+      if (canAllWait && filledTokens < this.#mostFilledTokens) {
+        const tokens = await this.#prefill(this.#pace.budgetTokens());
+        filledTokens += tokens;
+        if (tokens > 0) continue;
+      }
+      filledTokens = 0;
       if (decodes.length > 0) {
         const startedAt = performance.now();
         await this.#decode(decodes);
@@ -169,15 +185,13 @@ export class Scheduler {
           startedAt,
           endedAt,
         );
-        if (this.#makesWait(decodes)) continue;
+        if (canAllWait || this.#makesWait(decodes) || !this.#timeShare.mayPrefill()) continue;
+        const prefillAt = performance.now();
+        await this.#prefill(this.#pace.budgetTokens());
+        this.#timeShare.prefilled(performance.now() - prefillAt);
+      } else if (canAllWait || (await this.#prefill(this.#given.batcher.maxBatchTokens)) === 0) {
+        await this.#somethingToDo();
       }
-      // Prompts come first if all can wait: the more sequences a step decodes, the less each costs.
-      const isPaced = decodes.length > 0 && !canWait(this.#awake());
-      if (isPaced && !this.#timeShare.mayPrefill()) continue;
-      const startedAt = performance.now();
-      const prefilledTokens = await this.#prefill(isPaced);
-      if (isPaced) this.#timeShare.prefilled(performance.now() - startedAt);
-      if (decodes.length === 0 && prefilledTokens === 0) await this.#somethingToDo();
     }
     this.#rest.end();
     this.#updates.send();
@@ -243,14 +257,11 @@ export class Scheduler {
     return work;
   }
 
-  /** Evaluates prompts, about as many tokens as may be between two steps. Returns how many that were. */
-  async #prefill(isPaced: boolean): Promise<number> {
-    const budgetTokens = isPaced ? this.#pace.budgetTokens() : this.#given.batcher.maxBatchTokens;
+  /** Evaluates prompts, about so many tokens. Returns how many that were. */
+  async #prefill(budgetTokens: number): Promise<number> {
     let evaluatedTokens = 0;
     for (;;) {
-      // In small calls if all can wait, so that a new request gets its turn soon.
-      const callTokens = canWait(this.#awake()) ? this.#pace.budgetTokens() : budgetTokens;
-      const [chunk] = this.#plan(Math.min(callTokens, budgetTokens - evaluatedTokens));
+      const [chunk] = this.#plan(budgetTokens - evaluatedTokens);
       if (chunk === undefined) return evaluatedTokens;
       const startedAt = performance.now();
       const [logitIndex = -1] = await this.#evaluate([chunk]);
@@ -327,15 +338,5 @@ export class Scheduler {
       await this.#keeper.keepAll(isIdle);
     }
     if (isIdle()) await this.#alarm.sleep();
-  }
-}
-
-/** Charges a native call to its sequences, by their tokens in it. */
-function shareSpending(work: readonly Work[], ms: number, joules: number): void {
-  const total = work.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  for (const { sequence, tokens } of work) {
-    const share = tokens.length / Math.max(1, total);
-    sequence.spent.ms += share * ms;
-    sequence.spent.joules += share * joules;
   }
 }

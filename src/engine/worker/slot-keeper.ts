@@ -1,7 +1,7 @@
 import type { Batcher } from "../contract/native.ts";
 import { choosePlacement, type Placement, type Slot } from "./placement.ts";
 import { exactTokensAfter, type Prefix, reusableTokens } from "./prefix.ts";
-import type { PrefixStore } from "./prefix-store.ts";
+import { type PrefixStore, WORTH_STORING_TOKENS } from "./prefix-store.ts";
 import { mayShare, type Sequence } from "./sequence.ts";
 
 const NOTHING: Prefix = { tokens: [], promptTokens: 0, exactTokens: 0, headTokens: 0 };
@@ -88,7 +88,8 @@ export class SlotKeeper {
     const batcher = this.#batcher;
     const inPlace = source.type === "slot itself";
     if (source.type === "stored") this.#prefixStore.touch(source.prefix);
-    if (slot.tokens.length > (inPlace ? keep : 0)) {
+    // Few tokens are evaluated again as fast as all of the slot is written and read.
+    if (slot.tokens.length - (inPlace ? keep : 0) >= WORTH_STORING_TOKENS) {
       await this.#prefixStore.store(slot, (path) => batcher.save(slot.index, path, slot.tokens));
     }
     const held = await this.#fetch(slot, source);

@@ -592,6 +592,20 @@ describe("the scheduler", () => {
     await finish();
   });
 
+  test("stores nothing of a slot that keeps all but a few tokens, which are evaluated again as fast", async () => {
+    const { batcher, scheduler, drain, finish } = setUp({ slots: 1, contextTokens: LONG, chunk: 16, storeBytes: 1e6 });
+    const beginning = letters(96);
+    for (let id = 0; id < 5; id++) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 3 }), [...beginning, ...letters(30, id)]);
+      await drain();
+    }
+    expect(batcher.files.size).toBe(0);
+    scheduler.submit(sequenceRequest(5, { maxTokens: 3 }), [...beginning.slice(0, 32), ...letters(30, 9)]);
+    await drain();
+    expect(batcher.files.size).toBe(1);
+    await finish();
+  });
+
   test("keeps what its slots hold once it was idle for a while, and at its end, but never twice", async () => {
     const { batcher, scheduler, rest, drain, finish } = setUp({ contextTokens: LONG, storeBytes: 1e6, keeps: true });
     const kept = () => [...batcher.files.values()].map((tokens) => tokens.length);
