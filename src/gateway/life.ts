@@ -64,7 +64,7 @@ export function createLife(parts: LifeParts): Life {
     await Promise.all([cache.save(), cache.settled(), observers.close()]);
     access.flush();
     redis?.close();
-    await Promise.all([files.close(), parts.sharedJobs?.files.close()]);
+    await Promise.all([files.close(), parts.sharedJobs?.close()]);
     state.close();
     presets.close();
   }

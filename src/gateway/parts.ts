@@ -42,6 +42,8 @@ export type Parts = ServedModels & {
   readonly onVersion: (listener: ServedModelsOptions["onVersion"]) => void;
 };
 
+/** Pieces of files are large, and who sends them can't do without the reply. */
+const JOBS_TIMEOUT_MS = 10_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** @param onPresets hears which presets have changed */
@@ -54,7 +56,8 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
   const presets = await openPresets(config.promptsDir, logger, onPresets);
   const version = readVersion();
   const gatewayId = randomUUID();
-  const redis = linkTo(options);
+  const sharesMore = config.redisShares.some((what) => what !== "batches");
+  const redis = sharesMore ? linkTo(options, "this gateway counts limits and keeps answers by itself") : undefined;
   const sharing = (what: Config["redisShares"][number]) => (config.redisShares.includes(what) ? redis : undefined);
   const models = await openModels({
     ...{ ...options, settings, version, gatewayId, redis: sharing("sessions"), access: () => access },
@@ -75,7 +78,7 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
     now: Date.now,
   });
   const access = createAccess({ config, state, redis: sharing("limits"), logger });
-  const sharedJobs = await shareJobs({ ...options, redis: sharing("batches"), gatewayId, access, state });
+  const sharedJobs = await shareJobs({ ...options, gatewayId, access, state });
   const [routed, embedRouted] = [route(directory), routeEmbeddings(directory)];
   const cache = createResponseCache({
     config,
@@ -112,14 +115,17 @@ export async function openParts(options: GatewayOptions, onPresets: (ids: readon
 }
 
 /** What runs batches with other gateways is loaded only where they are shared. */
-async function shareJobs({ config, logger, redis, gatewayId, access, state }: SharedParts) {
-  if (redis === undefined) return undefined;
+async function shareJobs({ config, logger, gatewayId, access, state }: SharedParts) {
+  const timeoutMs = Math.max(config.redisTimeoutMs, JOBS_TIMEOUT_MS);
+  const redis = linkTo({ config, logger }, "shared files and batches can't be used", timeoutMs);
+  if (redis === undefined || !config.redisShares.includes("batches")) return undefined;
   if (state.exists() && state.batchQueue.unfinished().length > 0) {
     logger.warn(
       "batches in the state file wait: they are from before batches were shared, and go on when redisShares has no batches",
     );
   }
   const { openSharedJobs } = await import("../jobs/open.ts");
+  await redis.open();
   return openSharedJobs({
     ...{ redis, logger, gateway: gatewayId, now: Date.now },
     knowsKey: (id) => access.keys.get(id) !== undefined,
@@ -130,9 +136,13 @@ async function shareJobs({ config, logger, redis, gatewayId, access, state }: Sh
   });
 }
 
-type SharedParts = Pick<GatewayOptions, "config" | "logger"> & Pick<Parts, "redis" | "gatewayId" | "access" | "state">;
+type SharedParts = Pick<GatewayOptions, "config" | "logger"> & Pick<Parts, "gatewayId" | "access" | "state">;
 
-function linkTo({ config, logger }: GatewayOptions): Link | undefined {
-  const { redisUrl: url, redisTimeoutMs: timeoutMs } = config;
-  return url === "" ? undefined : createLink({ url, timeoutMs, logger });
+function linkTo(
+  { config, logger }: Pick<GatewayOptions, "config" | "logger">,
+  meanwhile: string,
+  timeoutMs = config.redisTimeoutMs,
+): Link | undefined {
+  const { redisUrl: url } = config;
+  return url === "" ? undefined : createLink({ url, timeoutMs, logger, meanwhile });
 }

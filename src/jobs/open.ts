@@ -37,6 +37,8 @@ export type SharedJobs = {
   /** The batches that had not ended when it was last looked, which is done again if that is long ago. */
   readonly unfinished: () => readonly BatchRecord[];
   readonly openBatches: (options: Omit<OpenBatchesOptions, "state" | "stateFile" | "files">) => Batches;
+  /** Closes the files, and the connection. */
+  readonly close: () => Promise<void>;
 };
 
 /** More are not shown. */
@@ -61,6 +63,10 @@ export function openSharedJobs(options: SharedJobsOptions): SharedJobs {
 
   return {
     files,
+    async close() {
+      redis.close();
+      await files.close();
+    },
     unfinished() {
       if (performance.now() - lookedMs > LOOK_EVERY_MS) {
         lookedMs = performance.now();

@@ -27,17 +27,20 @@ local function used(tenant) return num(P .. 'used:' .. tenant, 'bytes') end
 local function allUsed() return tonumber(call('GET', P .. 'used') or 0) end
 local function forget(id)
   local f = P .. 'file:' .. id
-  local tenant = call('HGET', f, 'tenant')
+  local is = call('HMGET', f, 'tenant', 'bytes', 'state')
+  local tenant = is[1]
   if not tenant then return 0 end
-  local bytes = num(f, 'bytes')
-  count(tenant, -bytes)
-  if call('HGET', f, 'state') == 'stored' then
+  local bytes = tonumber(is[2] or 0)
+  local freed = -bytes
+  -- A full server refuses a script's first write unless that frees memory; what follows it is let through.
+  call('DEL', f)
+  count(tenant, freed)
+  if is[3] == 'stored' then
     call('HINCRBY', P .. 'used:' .. tenant, 'files', -1)
     call('ZREM', P .. 'files:' .. tenant, id)
   end
   call('ZREM', P .. 'arriving', id)
   call('ZREM', P .. 'expiring', id)
-  call('DEL', f)
   -- An empty file has one piece too.
   call('ZADD', P .. 'garbage', math.max(1, math.ceil(bytes / ${PIECE_BYTES})), id)
   return 1
@@ -126,13 +129,31 @@ return call('ZRANGEBYSCORE', P .. 'garbage', '-inf', '+inf', 'WITHSCORES', 'LIMI
 
 export const FORGET_GARBAGE = script("return call('ZREM', P .. 'garbage', ARGV[1])");
 
-/** Replaces a text that is what it was when it was read, or adds one. */
+/**
+ * Replaces an upload's text that is what it was when it was read, or adds one, and notes how many bytes of it may still come, until when; none are
+ * noted of one that has ended.
+ */
 export const SET_UPLOAD = script(`
-local name, before, after, lifeMs = unpack(ARGV)
+local name, before, after, lifeMs, tenant, id, coming, endsMs = unpack(ARGV)
 local is = call('GET', name)
 if before == '' and is or before ~= '' and is ~= before then return 0 end
 call('SET', name, after, 'PX', lifeMs)
+local pending = P .. 'pending:' .. tenant
+if coming == '0' then call('HDEL', pending, id) else
+  call('HSET', pending, id, coming .. ' ' .. endsMs)
+  call('PEXPIRE', pending, lifeMs)
+end
 return 1`);
+
+/** How many bytes may still come of a tenant's uploads. */
+export const PENDING_BYTES = script(`
+local pending, nowMs = P .. 'pending:' .. ARGV[1], tonumber(ARGV[2])
+local words, sum = call('HGETALL', pending), 0
+for i = 1, #words, 2 do
+  local coming, endsMs = string.match(words[i + 1], '^(%d+) (%d+)$')
+  if tonumber(endsMs) > nowMs then sum = sum + coming else call('HDEL', pending, words[i]) end
+end
+return sum`);
 
 const BATCH = `
 local function ends(status)

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Either } from "../store/shelf.ts";
 import type { UploadRecord, UploadStore } from "../store/uploads.ts";
 import { uploadName } from "./names.ts";
-import { SET_UPLOAD } from "./scripts.ts";
+import { numberOf, wordsOf } from "./replies.ts";
+import { PENDING_BYTES, SET_UPLOAD } from "./scripts.ts";
 import type { SharedStore } from "./store.ts";
 
 export type SharedUploadsOptions = {
@@ -43,7 +44,10 @@ export function createSharedUploads({ store, tenant, now }: SharedUploadsOptions
 
   async function set(before: string, upload: UploadRecord): Promise<boolean> {
     const after = JSON.stringify({ tenant, upload });
-    return (await store.call(SET_UPLOAD, uploadName(upload.id), before, after, KEPT_MS)) === 1;
+    // What has come is counted with the files.
+    const coming = upload.status === "pending" ? upload.bytes - sum(upload.parts) : 0;
+    const words = [uploadName(upload.id), before, after, KEPT_MS, tenant, upload.id, coming, upload.endsMs];
+    return (await store.call(SET_UPLOAD, ...words)) === 1;
   }
 
   /** Returns whether the upload was pending, and `next` had something to replace it by. */
@@ -64,11 +68,14 @@ export function createSharedUploads({ store, tenant, now }: SharedUploadsOptions
     get: async (id) => (await read(id))?.upload,
     addPart: (id, part) =>
       change(id, (upload) => {
-        const sum = upload.parts.reduce((total, { bytes }) => total + bytes, part.bytes);
-        return sum > upload.bytes ? undefined : { ...upload, parts: [...upload.parts, part] };
+        const parts = [...upload.parts, part];
+        return sum(parts) > upload.bytes ? undefined : { ...upload, parts };
       }),
     end: (id, status, file) => change(id, (upload) => ({ ...upload, status, file, parts: [] })),
-    // Each part is counted as it comes.
-    pendingBytes: () => 0,
+    pendingBytes: async () => numberOf(wordsOf([await store.call(PENDING_BYTES, tenant, now())])[0]),
   };
+}
+
+function sum(parts: UploadRecord["parts"]): number {
+  return parts.reduce((total, { bytes }) => total + bytes, 0);
 }

@@ -6,12 +6,14 @@ export type LinkOptions = {
   /** The longest wait for the reply to a command, in ms. */
   readonly timeoutMs: number;
   readonly logger: Pick<Logger, "warn" | "info">;
+  /** What is so while the connection is down, for the log. */
+  readonly meanwhile: string;
   /** The pause before the first try to connect again, in ms; each further pause is twice as long, up to five seconds. 250 if absent. */
   readonly pauseMs?: number;
 };
 
 /**
- * The gateway's one connection to Valkey or Redis. It is used while the server answers in time and left alone while it doesn't: no caller
+ * A connection to Valkey or Redis. It is used while the server answers in time and left alone while it doesn't: no caller
  * ever fails because of it, and none waits longer than the time limit.
  */
 export type Link = {
@@ -41,7 +43,7 @@ const LONGEST_PAUSE_MS = 5_000;
 const MOST_AT_ONCE = 5_000;
 
 /** Creates a link, which connects with `open`. */
-export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }: LinkOptions): Link {
+export function createLink({ url, timeoutMs, logger, meanwhile, pauseMs = FIRST_PAUSE_MS }: LinkOptions): Link {
   let client: Client | undefined;
   let connecting: Client | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -78,10 +80,7 @@ export function createLink({ url, timeoutMs, logger, pauseMs = FIRST_PAUSE_MS }:
   function complain(err: unknown): void {
     if (isClosed) return;
     // One line per outage, not per try.
-    if (failures === 0) {
-      const meanwhile = "until it is back this gateway counts limits and keeps answers by itself";
-      logger.warn({ err }, `Redis can't be had; ${meanwhile}`);
-    }
+    if (failures === 0) logger.warn({ err }, `Redis can't be had; until it is back, ${meanwhile}`);
     retry = setTimeout(connect, Math.min(pauseMs * 2 ** Math.min(failures, 10), LONGEST_PAUSE_MS)).unref();
     failures += 1;
   }

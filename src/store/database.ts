@@ -41,7 +41,7 @@ export function createDatabase(file: string, onOpen: (sql: Prepare) => void): Da
     const handle = openFile(file);
     try {
       // A newer one's file stays as it is, to the byte.
-      refuseNewer(handle, file);
+      readKnownVersion(handle, file);
       configure(handle);
       migrate(handle, file);
       const prepare = rememberStatements(handle);
@@ -115,9 +115,10 @@ function configure(handle: DatabaseSync): void {
   handle.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
 }
 
-/** Returns the file's version. Throws if it is newer than this Sluice. */
-function refuseNewer(handle: DatabaseSync, file: string): number {
+/** Returns the file's version. Throws if it is newer than this Sluice, or none of Sluice's. */
+function readKnownVersion(handle: DatabaseSync, file: string): number {
   const version = number(handle.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  if (version < 0) throw new StateError(file, "Sluice hasn't written it; name another file with --state-file");
   if (version <= migrations.length) return version;
   throw new StateError(
     file,
@@ -129,7 +130,7 @@ function refuseNewer(handle: DatabaseSync, file: string): number {
 function migrate(handle: DatabaseSync, file: string): void {
   transact(handle, () => {
     // Another process may have opened it since.
-    const version = refuseNewer(handle, file);
+    const version = readKnownVersion(handle, file);
     for (const migration of migrations.slice(version)) {
       handle.exec(migration);
     }

@@ -21,7 +21,13 @@ const redis = redisOfTests();
 async function gateway(url = redis().url) {
   const told: string[] = [];
   const tell = (_: unknown, text?: unknown) => void told.push(String(text ?? _));
-  const link = createLink({ url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger: { warn: tell, info: tell } });
+  const link = createLink({
+    url,
+    timeoutMs: TIMEOUT_MS,
+    pauseMs: 20,
+    logger: { warn: tell, info: tell },
+    meanwhile: "all goes on",
+  });
   await link.open();
   const { add } = createCounters({ redis: link });
   return { link, add, told, [Symbol.dispose]: link.close };

@@ -36,7 +36,7 @@ async function gateway({ followMs = 20_000, generate = play }: Options = {}) {
   const ttlMs = 100_000;
   const store = createAnswerStore({ maxBytes: 8_000_000, ttlMs, random: () => 0 });
   const logger = { warn: tell, info: tell };
-  const link = createLink({ url: redis().url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger });
+  const link = createLink({ url: redis().url, timeoutMs: TIMEOUT_MS, pauseMs: 20, logger, meanwhile: "" });
   await link.open();
   const shared = createSecondLevel({ link, followMs, ttlMs, store });
   const close = async () => {

@@ -37,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe("the lines of a batch that gateways share", () => {
   test("have one result each, whoever takes them, loses them and sends them again", async () => {
-    const link = createLink({ url: redis().url, timeoutMs: 5_000, logger });
+    const link = createLink({ url: redis().url, timeoutMs: 5_000, logger, meanwhile: "" });
     await link.open();
     const store = createSharedStore(link, logger);
     const queue = createSharedQueue({ store, knowsKey: () => true, now: Date.now });
@@ -149,7 +149,7 @@ describe("the lines of a batch that gateways share", () => {
 });
 
 test("a batch is left alone whose key is not known, until it makes no more requests", async () => {
-  const link = createLink({ url: redis().url, timeoutMs: 5_000, logger });
+  const link = createLink({ url: redis().url, timeoutMs: 5_000, logger, meanwhile: "" });
   await link.open();
   try {
     const store = createSharedStore(link, logger);

@@ -6,6 +6,7 @@ import { createSharedBytes, type SharedBytes } from "../../src/jobs/file-bytes.t
 import { createFileRows } from "../../src/jobs/file-rows.ts";
 import { PIECE_BYTES } from "../../src/jobs/names.ts";
 import { createSharedStore, type SharedStore } from "../../src/jobs/store.ts";
+import { createSharedUploads } from "../../src/jobs/uploads.ts";
 import { createLink, type Link } from "../../src/redis/link.ts";
 import { withRedis } from "../fixtures/redis-client.ts";
 import { redisOfTests } from "../fixtures/redis-server.ts";
@@ -20,7 +21,7 @@ let store: SharedStore;
 let bytes: SharedBytes;
 
 beforeEach(async () => {
-  link = createLink({ url: redis().url, timeoutMs: 5_000, logger });
+  link = createLink({ url: redis().url, timeoutMs: 5_000, logger, meanwhile: "" });
   await link.open();
   store = createSharedStore(link, logger);
   bytes = createSharedBytes({ store, maxTenantBytes: 1e9, maxAllBytes: 1e9, now: Date.now });
@@ -98,6 +99,44 @@ describe("what is left of files that gateways share", () => {
       await there.close();
     }
   });
+});
+
+test("a file can be deleted from a Redis that is full, which frees memory", async () => {
+  const rows = await addFile("large", "x".repeat(3 * PIECE_BYTES));
+  await withRedis(redis().url, async (client) => {
+    const limit = (size: string) => client.configSet("maxmemory", size);
+    await limit("1mb");
+    try {
+      await expect(receive("more", "abc")).rejects.toThrow("it is full");
+      expect(await rows.remove("large")).toBe(true);
+      await bytes.tidy();
+    } finally {
+      await limit("0");
+    }
+  });
+  expect(await namesLeft()).toEqual([]);
+  expect(await rows.usedBytes()).toBe(0);
+});
+
+test("what may still come of uploads is known, until they end", async () => {
+  let nowMs = 0;
+  const uploads = createSharedUploads({ store, tenant: "t", now: () => nowMs });
+  const upload = (id: string, size: number, endsMs: number) => ({
+    ...{ id, createdMs: 0, endsMs, status: "pending" as const, bytes: size, filename: id, purpose: "batch" },
+    ...{ lifeMs: null, parts: [], file: null },
+  });
+  await uploads.add(upload("one", 100, 10));
+  await uploads.add(upload("two", 1_000, 20));
+  await uploads.add(upload("three", 10_000, 10));
+  expect(await uploads.pendingBytes()).toBe(11_100);
+  await uploads.addPart("one", { id: "part", bytes: 40 });
+  expect(await uploads.pendingBytes()).toBe(11_060);
+  await uploads.end("one", "completed", "file");
+  expect(await uploads.pendingBytes()).toBe(11_000);
+  nowMs = 10;
+  expect(await uploads.pendingBytes()).toBe(1_000);
+  const others = createSharedUploads({ store, tenant: "other", now: () => nowMs });
+  expect(await others.pendingBytes()).toBe(0);
 });
 
 test("the batches of a key are seen, though another has a thousand before them", async () => {

@@ -10,7 +10,7 @@ const [perMinute, perDay] = WINDOWS;
 if (perMinute === undefined || perDay === undefined) throw new Error("There are no windows.");
 
 async function connected(url: string, logger: LinkOptions["logger"] = silent) {
-  const link = createLink({ url, timeoutMs: 200, pauseMs: 1, logger });
+  const link = createLink({ url, timeoutMs: 200, pauseMs: 1, logger, meanwhile: "" });
   await link.open();
   return { ...link, [Symbol.dispose]: link.close };
 }

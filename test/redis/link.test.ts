@@ -11,7 +11,7 @@ function linkTo(url: string, timeoutMs = 100) {
     told.push(message);
     for (const [part, resolve] of waiting) if (message.includes(part)) resolve();
   };
-  const link = createLink({ url, timeoutMs, pauseMs: 1, logger: { warn: tell, info: tell } });
+  const link = createLink({ url, timeoutMs, pauseMs: 1, logger: { warn: tell, info: tell }, meanwhile: "all goes on" });
   return {
     ...link,
     told,

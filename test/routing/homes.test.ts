@@ -16,7 +16,12 @@ describe("where sessions are that have left their place", () => {
   });
 
   it("is known to this gateway alone while Redis can't be had", async () => {
-    const link = createLink({ url: "redis://127.0.0.1:1", timeoutMs: 50, logger: pino({ level: "silent" }) });
+    const link = createLink({
+      url: "redis://127.0.0.1:1",
+      timeoutMs: 50,
+      logger: pino({ level: "silent" }),
+      meanwhile: "",
+    });
     await link.open();
     const homes = createHomes({ redis: link });
     homes.set("r", "s", "b");

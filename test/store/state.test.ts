@@ -65,6 +65,18 @@ describe("the state file", () => {
     expect(failure(() => openState({ file: folder.file }).responses.get("a"))).toMatch(/newer Sluice \(version 99/);
   });
 
+  it("of a version that Sluice never writes isn't changed, and the message says so", () => {
+    using folder = temporaryFolder();
+    mkdirSync(dirname(folder.file));
+    const strange = new DatabaseSync(folder.file);
+    strange.exec("PRAGMA user_version = -3");
+    strange.close();
+    expect(failure(() => openState({ file: folder.file }).responses.get("a"))).toMatch(/Sluice hasn't written it/);
+    const after = new DatabaseSync(folder.file);
+    expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: -3 });
+    after.close();
+  });
+
   it("that is not a SQLite file isn't changed, and the message names it", () => {
     using folder = temporaryFolder();
     mkdirSync(dirname(folder.file));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, copyFile, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import { CommandError, errorCode } from "../errors.ts";
@@ -40,7 +40,7 @@ export async function writeChange({ path, before, after }: Change, now: Date): P
   try {
     await mkdir(dirname(path), { recursive: true });
     const copy = before === undefined ? undefined : `${path}.${stamp(now)}.bak`;
-    if (copy !== undefined) await copyFile(path, copy);
+    if (copy !== undefined) await copyFile(path, copy, constants.COPYFILE_EXCL);
     // Settings may hold secrets of others: what the owner alone could read stays so.
     const mode = before === undefined ? 0o600 : (await stat(path)).mode & 0o777;
     await writeFile(half, after, { mode, flag: "wx" });
@@ -80,7 +80,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Such as `2026-11-29T14-05-09`, which all file systems take. */
+/** Such as `2026-11-29T14-05-09-123`, which all file systems take. */
 function stamp(now: Date): string {
-  return now.toISOString().slice(0, 19).replaceAll(":", "-");
+  return now.toISOString().slice(0, 23).replaceAll(/[:.]/g, "-");
 }

@@ -33,7 +33,11 @@ export async function install(flags: Flags, context: CliContext, machine: Machin
   if (isNew) {
     if (former !== undefined) await replaceFile(formerOf(manager.path), former);
     // systemd makes the folder of a system service, for its user.
-    if (scope === "user" || manager.name === "launchd") await mkdir(service.folder, { recursive: true });
+    if (scope === "user" || manager.name === "launchd") {
+      const made = await mkdir(service.folder, { recursive: true });
+      if (made !== undefined && service.runAs !== undefined)
+        await runOrExplain(["chown", service.runAs, service.folder], machine);
+    }
     await replaceFile(manager.path, text);
     stdout.write(`Written: ${manager.path}\n`);
   }

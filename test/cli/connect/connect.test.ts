@@ -68,6 +68,13 @@ describe("sluice connect", () => {
     const again = await set.connect(["codex", "--yes"]);
     expect(again.stderr).toContain("is connected to");
     expect(await readdir(join(set.home, ".codex"))).toHaveLength(2);
+
+    // The copies of two changes in one second are two.
+    await set.put(".codex/config.toml", 'approval_policy = "untrusted"\n');
+    await set.connect(["codex", "--yes"]);
+    await set.put(".codex/config.toml", 'approval_policy = "on-request"\n');
+    await set.connect(["codex", "--yes"]);
+    expect(await readdir(join(set.home, ".codex"))).toHaveLength(4);
   });
 
   it.each(CLIENTS.filter(({ file }) => file !== undefined))(
