@@ -13,7 +13,8 @@ export type GatewayClient = {
   readonly url: string;
   readonly get: (path: string) => Promise<unknown>;
   readonly remove: (path: string, body?: object) => Promise<unknown>;
-  readonly post: (path: string, body: object) => Promise<unknown>;
+  /** `signal` aborts only this call. */
+  readonly post: (path: string, body: object, signal?: AbortSignal) => Promise<unknown>;
   readonly upload: (path: string, form: FormData) => Promise<unknown>;
   /** An answer's bytes, as they come. */
   readonly download: (path: string) => Promise<ReadableStream<Uint8Array>>;
@@ -31,6 +32,8 @@ export type Credentials = {
   readonly keyVariables?: KeyVariables;
   /** The key itself, if a flag names it. */
   readonly key?: string | undefined;
+  /** Whether stored answers are welcome, and answers are stored; not if absent, since a trial must generate its own. */
+  readonly usesCache?: boolean;
 };
 
 /** @param url with or without `/v1`, which the official clients want */
@@ -38,15 +41,14 @@ export function createGatewayClient(
   url: string,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-  { keyVariables = CLIENT_KEYS, key: given }: Credentials = {},
+  { keyVariables = CLIENT_KEYS, key: given, usesCache = false }: Credentials = {},
 ): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
   // An empty variable counts as not set.
   const keyVariable = given ? KEY_FLAG : keyVariables.find((name) => env[name]);
   const key = given || (keyVariable && env[keyVariable]);
   const ownHeaders = {
-    // A trial must generate its answer, and not store it.
-    "cache-control": "no-store",
+    ...(usesCache ? {} : { "cache-control": "no-store" }),
     ...(key ? { authorization: `Bearer ${key}` } : {}),
   };
 
@@ -93,7 +95,8 @@ export function createGatewayClient(
     get: async (path) => (await send(path, {})).json(),
     remove: async (path, body) =>
       (await send(path, { method: "DELETE", ...(body && { body: JSON.stringify(body) }) })).json(),
-    post: async (path, body) => (await send(path, { method: "POST", body: JSON.stringify(body) })).json(),
+    post: async (path, body, signal) =>
+      (await send(path, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) })).json(),
     // The form's own boundary is in its content type.
     upload: async (path, form) => (await send(path, { method: "POST", body: form }, ownHeaders)).json(),
     destination: (path) => ({ url: `${base}${path}`, headers: key ? { authorization: `Bearer ${key}` } : {} }),

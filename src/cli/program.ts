@@ -13,6 +13,7 @@ import { addExamples, HELP_FORMAT } from "./help.ts";
 import { InterruptedError } from "./interrupts.ts";
 import { addKeysCommand } from "./keys/commands.ts";
 import { addMachineCommands } from "./machine-commands.ts";
+import { addMcpCommand } from "./mcp/commands.ts";
 import { addModelCommands } from "./model-commands.ts";
 import { addAllSettings } from "./options.ts";
 import { addPipeCommand } from "./pipe/commands.ts";
@@ -123,6 +124,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addRunCommand(program, context, done);
   addAskCommands(program, context, done);
   addConnectCommand(program, context, done);
+  addMcpCommand(program, context, done);
 
   program.commandsGroup("Ask many times:");
   addBatchCommand(program, context, done);

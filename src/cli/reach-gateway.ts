@@ -27,6 +27,8 @@ type ReachOptions = {
   readonly stateFile?: string;
   /** The variables that may hold the key; those of clients by default. */
   readonly keyVariables?: KeyVariables;
+  /** See `Credentials`. */
+  readonly usesCache?: boolean;
   readonly parts?: ReachParts;
 };
 
@@ -52,13 +54,18 @@ export async function reachGateway(
   flags: Flags,
   context: CliContext,
   signal: AbortSignal,
-  { stateFile = ":memory:", keyVariables, parts = realParts }: ReachOptions = {},
+  { stateFile = ":memory:", keyVariables, usesCache = false, parts = realParts }: ReachOptions = {},
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
   const { config } = loadConfig({ flags: withoutKey(flags), env, cwd });
   const models =
     flags.model === undefined ? [] : (await resolveModels(config.model, cwd)).map((reference) => reference.id);
-  const found = await findRunning(flags, config, models, { env, keyVariables, signal });
+  const found = await findRunning(flags, config, models, {
+    env,
+    signal,
+    ...credentialsOf(flags, keyVariables),
+    usesCache,
+  });
   if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
 
   const { modelsDir } = config;
@@ -76,7 +83,7 @@ export async function reachGateway(
     logger,
   });
   return {
-    client: createGatewayClient(gateway.url, env, signal),
+    client: createGatewayClient(gateway.url, env, signal, { usesCache }),
     config,
     models,
     [Symbol.asyncDispose]: () => gateway.stop(0),
@@ -125,13 +132,8 @@ async function findRunning(
   flags: Flags,
   config: Config,
   models: readonly string[],
-  {
-    env,
-    keyVariables,
-    signal,
-  }: Pick<CliContext, "env"> & { keyVariables: KeyVariables | undefined; signal: AbortSignal },
+  { env, signal, ...credentials }: Pick<CliContext, "env"> & Credentials & { readonly signal: AbortSignal },
 ): Promise<GatewayClient | undefined> {
-  const credentials = credentialsOf(flags, keyVariables);
   const named = namedUrl(flags, env);
   if (named !== undefined) return createGatewayClient(named, env, signal, credentials);
   const url = urlOf(config);

@@ -38,6 +38,7 @@ import type { AskWhatIf } from "./routes/what-if.ts";
 import {
   canonicalPath,
   honoPath,
+  MCP_PATH,
   METRICS_PATH,
   OPEN_PATHS,
   OWN_PATHS,
@@ -67,6 +68,8 @@ export type AppSettings = {
   readonly hosts?: HostPolicy;
   /** Who may read the metrics: who holds a key if there are keys, anyone, or nobody; `key` if absent. */
   readonly metrics?: "key" | "open" | "off";
+  /** Whether MCP is served; it isn't if absent, and then its path belongs to whoever mounts the app. */
+  readonly mcp?: boolean;
   /** The classes of llm-d's objectives, as `NAME=CLASS`; none if absent. */
   readonly objectives?: readonly string[];
 };
@@ -180,7 +183,9 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
   app.use("/api/*", speak(OLLAMA_ERRORS));
   // llama-server saves and erases single slots there, which isn't done here.
   app.use("/slots/*", speak(LLAMA_SERVER_ERRORS));
-  for (const path of OWN_PATHS) {
+  const isThere = (path: string) => path !== MCP_PATH || settings.mcp === true;
+  const ownPaths = OWN_PATHS.filter(isThere);
+  for (const path of ownPaths) {
     app.use(path, pass(OPEN_PATHS.includes(path) || (path === METRICS_PATH && settings.metrics === "open")));
   }
 
@@ -206,11 +211,11 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     writeMetrics: settings.metrics === "off" ? undefined : deps.writeMetrics,
     listsPresets: settings.listPresets ?? true,
   };
-  for (const route of routes) {
+  for (const route of routes.filter(({ path }) => isThere(path))) {
     app.on(route.method.toUpperCase(), [honoPath(route)], guard(route, settings, route.answer(routeDeps)));
   }
 
-  for (const path of OWN_PATHS) {
+  for (const path of ownPaths) {
     app.all(path, methodNotAllowed({ app, onMethodNotAllowed: wrongMethod }), unknownUrl);
   }
   const everywhereElse = pass(true);

@@ -21,6 +21,7 @@ import * as key from "./openapi/operations/keys.ts";
 import * as library from "./openapi/operations/library.ts";
 import { showLive as showLiveOperation } from "./openapi/operations/live.ts";
 import * as llamaServer from "./openapi/operations/llama-server.ts";
+import { mcp as mcpOperation } from "./openapi/operations/mcp.ts";
 import * as messageBatch from "./openapi/operations/message-batches.ts";
 import * as message from "./openapi/operations/messages.ts";
 import * as model from "./openapi/operations/models.ts";
@@ -69,6 +70,7 @@ import {
   showProps,
   showSlots,
 } from "./routes/llama-server.ts";
+import { serveMcp } from "./routes/mcp.ts";
 import {
   cancelMessageBatch,
   createMessageBatch,
@@ -97,7 +99,7 @@ import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
 import { deleteStream, readStream } from "./routes/streams.ts";
-import { applyTemplate, detokenize, tokenize } from "./routes/text.ts";
+import { applyPreset, applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
 import { changeVersion, listVersions } from "./routes/versions.ts";
@@ -221,6 +223,7 @@ export const routes: readonly Route[] = [
   { ...text.tokenize, answer: ({ models }) => tokenize(models) },
   { ...text.detokenize, answer: ({ models }) => detokenize(models) },
   { ...text.applyTemplate, answer: ({ models, openPreset }) => applyTemplate(models, openPreset) },
+  { ...text.applyPreset, answer: ({ openPreset }) => applyPreset(openPreset) },
   ...llamaServerRoutes,
   { ...ollama.chat, answer: ollamaChat },
   { ...ollama.generate, answer: ollamaGenerate },
@@ -232,6 +235,7 @@ export const routes: readonly Route[] = [
   { ...ollama.version, answer: showOllamaVersion },
   { ...ollama.pull, answer: ({ library }) => pullModel(library) },
   { ...ollama.remove, answer: ({ library }) => deleteModel(library) },
+  { ...mcpOperation, answer: serveMcp },
   { ...key.listKeys, answer: listKeys },
   { ...key.createKey, answer: createKey },
   { ...key.deleteKey, answer: deleteKey },
@@ -259,6 +263,9 @@ export const routes: readonly Route[] = [
 
 /** Where a setting says who may read. */
 export const METRICS_PATH = service.metrics.path;
+
+/** The path that is there only if a setting says so. */
+export const MCP_PATH = mcpOperation.path;
 
 /** Paths that reveal nothing about requests: probes and the API's description. */
 export const OPEN_PATHS: readonly string[] = routes.filter(({ access }) => access === "open").map(({ path }) => path);

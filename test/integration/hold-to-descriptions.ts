@@ -7,7 +7,7 @@ import { type BodyCheck, checkBody, describedAs } from "../fixtures/descriptions
  */
 
 const OURS =
-  /^\/(v1\/|rerank$|health$|ready$|tokenize$|detokenize$|apply-template$|completion$|infill$|embedding$|reranking$|props$|slots$|lora-adapters$|openapi\.json$|docs$)/;
+  /^\/(v1\/|rerank$|health$|ready$|tokenize$|detokenize$|apply-template$|apply-preset$|completion$|infill$|embedding$|reranking$|props$|slots$|lora-adapters$|openapi\.json$|docs$)/;
 
 const problems: string[] = [];
 const ask = globalThis.fetch;

@@ -65,4 +65,8 @@ export const access = {
     .boolean()
     .default(true)
     .describe("serve pages for browsers at /; what they show needs the same keys as the API"),
+  mcp: z
+    .boolean()
+    .default(false)
+    .describe("serve MCP at /mcp: models and presets as tools and prompts for agents, by the same keys as the API"),
 };

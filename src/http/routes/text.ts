@@ -2,8 +2,10 @@ import type { Handler } from "hono";
 import { partOf } from "../../generation/backend.ts";
 import { estimatePrompt, estimateText } from "../../generation/estimate.ts";
 import type { ModelText } from "../../generation/model.ts";
+import { PRESET_PREFIX } from "../../prompts/reference.ts";
 import { decodeChatRequest } from "../../protocols/chat/decode.ts";
 import { complete } from "../../protocols/complete.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
 import { parseWire } from "../../protocols/issue.ts";
 import { detokenizeSchema, encodePieces, templateModelSchema, tokenizeSchema } from "../../protocols/text/schema.ts";
 import type { ModelDirectory } from "../../routing/directory.ts";
@@ -75,5 +77,25 @@ export function applyTemplate(models: ModelDirectory, openPreset: OpenPreset): H
       if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
       return c.json({ prompt: await partOf(model, "text").applyTemplate(prompt, tools?.tools, asker) });
     });
+  };
+}
+
+/**
+ * `POST /apply-preset`: shows the conversation that a chat completion with this body has, with what its preset adds. No model is asked, so it is
+ * also for clients that have another one answer.
+ */
+export function applyPreset(openPreset: OpenPreset): Handler<HttpEnv> {
+  return async (c) => {
+    const { body, use } = openPreset(c, await readJson(c), "messages");
+    if (use === undefined) {
+      throw new InvalidRequestError(
+        `'model' names no preset. Set it to '${PRESET_PREFIX}NAME'.`,
+        "model",
+        "unsupported_model",
+      );
+    }
+    const { prompt } = addPreset(use, decodeChatRequest(body).wish);
+    if (prompt.type !== "chat") throw new Error("a chat completion has a chat for its prompt");
+    return c.json({ messages: prompt.messages.map(({ role, content }) => ({ role, content })) });
   };
 }

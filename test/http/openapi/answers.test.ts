@@ -10,6 +10,7 @@ import { policySchema } from "../../../src/keys/key.ts";
 import { issueKey } from "../../../src/keys/manage.ts";
 import type { ModelLibrary } from "../../../src/routing/library.ts";
 import { createTestLive } from "../../live/support.ts";
+import { preset } from "../../prompts/support.ts";
 import { openState } from "../../store/support.ts";
 import { admitted, finished, openBook, started, text } from "../../telemetry/requests/play.ts";
 import { answerWith, createTestApp, formInit, jsonInit, MODEL_ID, script, servedModel } from "../support.ts";
@@ -72,6 +73,8 @@ async function createFilledApp() {
     access: createAccess({ config: { keysFile: "", apiKey: "" }, state, logger: pino({ level: "silent" }) }),
     requests: book,
     whatIf: answerOf(20),
+    presets: [preset("template: '{{input}}'\n", "commit-message")],
+    settings: { mcp: true },
     models: [{ ...model, can: { ...model.can, reranking: true } }],
     directory: { routes: [{ name: "any", targets: [{ model: MODEL_ID }] }] },
     library,

@@ -76,3 +76,31 @@ export const applyTemplate: Operation = {
   },
   errors: GENERATION_ERRORS,
 };
+
+const messages = z.object({
+  messages: z.array(z.object({ role: z.enum(["system", "user", "assistant", "tool"]), content: z.string() })),
+});
+
+export const applyPreset: Operation = {
+  method: "post",
+  path: "/apply-preset",
+  id: "applyPreset",
+  tag: "Text",
+  summary: "Shows the conversation of a chat completion with this body, with what its preset adds",
+  description: "For clients that have another model answer. Texts only: calls and images are left out.",
+  request: {
+    name: "ApplyPresetRequest",
+    schema: chatRequestSchema.extend({
+      model: chatRequestSchema.shape.model.describe("The preset, as `preset/NAME`."),
+      messages: chatRequestSchema.shape.messages.optional(),
+    }),
+    examples: { "a commit": { model: "preset/commit-message", variables: { input: "diff --git a/x b/x" } } },
+  },
+  answers: {
+    200: {
+      description: "The messages.",
+      content: { "application/json": { name: "PresetMessages", schema: messages } },
+    },
+  },
+  errors: GENERATION_ERRORS,
+};
