@@ -18,7 +18,8 @@ process.stdout.on("error", () => process.exit(0));
 // Modules compiled by an earlier start are taken from Node's own cache, which halves the time to the first word of `--help`.
 module.enableCompileCache?.();
 
-const { run } = await import("./cli/run.ts");
+const [{ run }, { watchParent }] = await Promise.all([import("./cli/run.ts"), import("./cli/parent.ts")]);
+watchParent(process, process.env);
 const exitCode = await run(process.argv.slice(2), {
   // Opened by the commands that read it, and by no other.
   get stdin() {

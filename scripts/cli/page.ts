@@ -34,7 +34,7 @@ Output is coloured on a terminal, unless \`NO_COLOR\` is set or \`TERM\` is \`du
 | 1 | failed: also findings that were asked for, such as \`doctor\` on a machine that can't serve, or \`eval\` below \`--min-accuracy\` |
 | 2 | wrong usage: an unknown command or flag, or a setting that is not allowed |
 | 3 | no gateway responds |
-| 4 | the gateway has refused: a wrong key, no permission, an unknown model or preset, a request that it can't fulfil |
+| 4 | the gateway has refused: a wrong key, no permission, a request that it can't fulfil; an unknown model or preset, also where no gateway was asked |
 | 5 | the gateway can't now: it is full, or a limit is reached; try again later |
 | 129, 130, 143 | ended by SIGHUP, SIGINT (Ctrl+C) or SIGTERM |
 `;
@@ -54,11 +54,12 @@ export function renderCliPage(): string {
     );
     return `### ${group.replace(":", "")}\n\n| command | |\n|---|---|\n${rows.join("\n")}\n`;
   });
-  const details = program.commands.filter((command) => command.name() !== "help").flatMap(describe);
+  const details = program.commands.flatMap(describe);
   return `${[INTRODUCTION, "## Commands\n", ...overview, "## Each command\n", ...details].join("\n").trimEnd()}\n`;
 }
 
 function describe(command: Command): readonly string[] {
+  if (command.name() === "help") return [];
   const help = command.createHelp();
   const path = pathOf(command);
   const parts = [`### ${path}\n`, `${capitalize(command.description())}.\n`];

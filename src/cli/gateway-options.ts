@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { describeKeys, type KeyVariables, URL_VARIABLE } from "../config/environment.ts";
 import type { Setting } from "../config/settings.ts";
 import { KEY_FLAG } from "./gateway-client.ts";
+import { addNotes } from "./help.ts";
 import { addSettingOptions, CONFIG_OPTION } from "./options.ts";
 
 const GROUP = "Gateway:";
@@ -44,5 +45,6 @@ function addAddress(command: Command, what: string, keys: KeyVariables, otherwis
     group: GROUP,
     hasFile: false,
   });
-  command.addOption(new Option(...CONFIG_OPTION).helpGroup(GROUP)).addHelpText("after", `\n${describeKeys(keys)}`);
+  command.addOption(new Option(...CONFIG_OPTION).helpGroup(GROUP));
+  addNotes(command, describeKeys(keys));
 }

@@ -1,6 +1,7 @@
 import type { Command, Help, Option } from "commander";
 import { settings } from "../config/settings.ts";
 import { shellCommand } from "../version.ts";
+import type { Output } from "./context.ts";
 
 /** A command line as it would be typed after an installation, and what it is for. */
 export type Example = readonly [line: string, purpose: string];
@@ -17,10 +18,26 @@ export function examplesOf(command: Command): readonly Example[] {
   return examples.get(command) ?? command.commands.flatMap((each) => examplesOf(each).slice(0, 1));
 }
 
+const notes = new WeakMap<Command, readonly string[]>();
+
+/** Adds paragraphs to the end of a command's help, after those that it has. Each is one line here, and wrapped at the terminal's width. */
+export function addNotes(command: Command, ...given: readonly string[]): Command {
+  notes.set(command, [...(notes.get(command) ?? []), ...given]);
+  return command;
+}
+
 /** Flags whose setting is on by default; the help shows the form that turns them off. */
 const SWITCHED_ON: ReadonlySet<string> = new Set(
   settings.filter(({ isBoolean, defaultValue }) => isBoolean && defaultValue === true).map(({ flag }) => flag),
 );
+
+/** The width of the help where no terminal tells one. */
+const PLAIN_COLUMNS = 80;
+
+/** How wide the help is: as the terminal that gets it, or, where it is piped to a pager, as the terminal of the other stream. */
+export function helpColumns(output: Output, other: Output): number {
+  return output.columns ?? other.columns ?? PLAIN_COLUMNS;
+}
 
 /** A description that gets fewer columns than this stands below its term. */
 const MIN_DESCRIPTION_COLUMNS = 40;
@@ -81,6 +98,7 @@ export const HELP_FORMAT: Partial<Help> = {
     }
     const shown = examplesOf(command);
     if (shown.length > 0) parts.push(section("Examples:", [showExamples(shown, columns)], helper));
+    for (const note of notes.get(command) ?? []) parts.push(wrapNote(note, columns, helper));
     return `${parts.join("\n\n")}\n`;
   },
 };
@@ -114,6 +132,16 @@ function showExamples(given: readonly Example[], columns: number): string {
   return typed
     .map(([line, purpose]) => (isBeside ? `  ${line.padEnd(width)}   ${purpose}` : `  # ${purpose}\n  ${line}`))
     .join("\n");
+}
+
+/** A line with a term in it, `  wait   nothing more is read`, goes on below its description. */
+function wrapNote(note: string, columns: number, helper: Help): string {
+  const lines = note.split("\n").map((line) => {
+    const [term = ""] = /^ +\S+ {2,}/.exec(line) ?? [];
+    const rest = helper.boxWrap(line.slice(term.length), Math.max(20, columns - term.length));
+    return `${term}${rest.replaceAll("\n", `\n${" ".repeat(term.length)}`)}`;
+  });
+  return lines.join("\n");
 }
 
 function indent(text: string, columns: number): string {

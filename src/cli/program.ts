@@ -1,6 +1,5 @@
 import { Command } from "commander";
 import type { Flags } from "../config/load.ts";
-import { nearest } from "../config/suggest.ts";
 import { readVersion, shellCommand } from "../version.ts";
 import { addAskCommands } from "./ask/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
@@ -9,7 +8,8 @@ import { addChatCommand } from "./chat/commands.ts";
 import { addConnectCommand } from "./connect/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addFeedCommand } from "./feed/commands.ts";
-import { addExamples, HELP_FORMAT } from "./help.ts";
+import { addExamples, addNotes, HELP_FORMAT, helpColumns } from "./help.ts";
+import { addHelpCommands, refuseUnknown } from "./help-commands.ts";
 import { InterruptedError } from "./interrupts.ts";
 import { addKeysCommand } from "./keys/commands.ts";
 import { addMachineCommands } from "./machine-commands.ts";
@@ -20,26 +20,20 @@ import { addPipeCommand } from "./pipe/commands.ts";
 import { addEvalCommand, addRunCommand } from "./preset-commands.ts";
 import { addLogsCommand, addUsageCommand } from "./record-commands.ts";
 import { addRouteCommand } from "./route-commands.ts";
-import { addLoadCommands, addPsCommand, addReloadCommand } from "./running-commands.ts";
+import { addLoadCommands, addPsCommand, addReloadCommand, addStopCommand } from "./running-commands.ts";
 import { addServiceCommand } from "./service/commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 import { hasColours } from "./style.ts";
 import { addWhatIfCommand } from "./what-if/commands.ts";
 
-/** The width of the help outside a terminal. */
-const PLAIN_COLUMNS = 120;
-
 const VERSION_OPTION = ["--version", "print the version"] as const;
 
-const NOTES = `
-Without a command, Sluice serves. Its settings are flags of \`serve\`: \`${shellCommand("serve --help")}\` lists them.
-Each command has its own help: \`${shellCommand("COMMAND --help")}\`.
-`;
+const NOTES = `Without a command, Sluice serves. Its settings are flags of \`serve\`: \`${shellCommand("serve --help")}\` lists them.
+Each command has its own help: \`${shellCommand("COMMAND --help")}\`.`;
 
-const SERVE_NOTES = `
-Flags override environment variables, which override the settings file, which overrides the defaults. A list is a flag that is repeated, a
-variable with commas, or a list in the file.
-`;
+const SERVE_NOTES =
+  "Flags override environment variables, which override the settings file, which overrides the defaults. " +
+  "A list is a flag that is repeated, a variable with commas, or a list in the file.";
 
 /**
  * The command line. Parsing it runs a command and calls `done` with its exit code. Invalid arguments, `--help` and `--version` are thrown as
@@ -54,9 +48,6 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .usage("[command] [options]")
     .version(readVersion(), ...VERSION_OPTION)
     .helpOption("-h, --help", "print this help")
-    .addHelpCommand(
-      new Command("help").argument("[command]").description("print a command's help").helpGroup("Machine:"),
-    )
     .exitOverride()
     .showHelpAfterError(
       `\`${shellCommand("--help")}\` lists the commands, and \`${shellCommand("serve --help")}\` the settings.`,
@@ -65,8 +56,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
-      getOutHelpWidth: () => stdout.columns ?? PLAIN_COLUMNS,
-      getErrHelpWidth: () => stderr.columns ?? PLAIN_COLUMNS,
+      getOutHelpWidth: () => helpColumns(stdout, stderr),
+      getErrHelpWidth: () => helpColumns(stderr, stdout),
       getOutHasColors: () => hasColours(stdout, env),
       getErrHasColors: () => hasColours(stderr, env),
     })
@@ -74,8 +65,8 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .hook("preAction", (_, command) => {
       // A gateway reloads at it, once it runs. Other commands end.
       if (command !== serve && context.hangUps?.release() === true) throw new InterruptedError("SIGHUP");
-    })
-    .addHelpText("after", NOTES);
+    });
+  addNotes(program, NOTES);
   addExamples(
     program,
     ["sluice serve", "serve the default model on http://127.0.0.1:8080"],
@@ -95,7 +86,6 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     .description("download missing models, then serve them (the default command)")
     .version(readVersion(), ...VERSION_OPTION)
     .allowExcessArguments()
-    .addHelpText("after", SERVE_NOTES)
     .action(async (flags: Flags, command: Command) => {
       refuseWords(command, program);
       // The worker loads its code while this process reads its own.
@@ -104,6 +94,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
       const { serve } = await import("./serve.ts");
       done(await serve(flags, context));
     });
+  addNotes(serve, SERVE_NOTES);
   addAllSettings(serve);
   addExamples(
     serve,
@@ -113,6 +104,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
     ["sluice serve --no-pages --no-warm-presets", "turn off what is on by default"],
   );
   addReloadCommand(program, context, done);
+  addStopCommand(program, context, done);
 
   program.commandsGroup("Models:");
   addModelCommands(program, context, done);
@@ -144,6 +136,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   program.commandsGroup("Machine:");
   addMachineCommands(program, context, done);
   addServiceCommand(program, context, done);
+  addHelpCommands(program);
   return program;
 }
 
@@ -151,12 +144,6 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 function refuseWords(serve: Command, program: Command): void {
   const [word] = serve.args;
   if (word === undefined) return;
-  const names = program.commands.map((command) => command.name());
-  const guess = nearest(word, names);
-  const hint = names.includes(word)
-    ? ` Put the command before its flags: ${shellCommand(word)} …`
-    : guess === undefined
-      ? ""
-      : ` Did you mean ${guess}?`;
-  serve.error(`error: unknown command '${word}'.${hint}`);
+  if (program.commands.every((command) => command.name() !== word)) refuseUnknown(program, word);
+  serve.error(`error: unknown command '${word}'. Put the command before its flags: ${shellCommand(word)} …`);
 }

@@ -2,9 +2,12 @@ import { z } from "zod";
 import { type KeyVariables, OPERATOR_KEYS, URL_VARIABLE } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { didYouMean } from "../config/suggest.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import type { RunningGateway } from "../gateway/start.ts";
+import { UnknownModelError } from "../models/errors.ts";
 import { createLogger } from "../telemetry/log.ts";
+import { shellCommand } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { fetchModels, fetchServed, resolveModels } from "./fetch-models.ts";
@@ -58,15 +61,16 @@ export async function reachGateway(
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
   const { config } = loadConfig({ flags: withoutKey(flags), env, cwd });
-  const models =
-    flags.model === undefined ? [] : (await resolveModels(config.model, cwd)).map((reference) => reference.id);
-  const found = await findRunning(flags, config, models, {
+  const wanted = flags.model === undefined ? [] : await nameModels(config.model, cwd);
+  const models = wanted.map(({ id }) => id);
+  const found = await findRunning(flags, config, wanted, {
     env,
     signal,
     ...credentialsOf(flags, keyVariables),
     usesCache,
   });
   if (found !== undefined) return { client: found, config, models, [Symbol.asyncDispose]: async () => {} };
+  for (const { unknown } of wanted) if (unknown !== undefined) throw unknown;
 
   const { modelsDir } = config;
   const logger = createLogger({ level: "error" });
@@ -113,10 +117,20 @@ function namedUrl(flags: Flags, env: NodeJS.ProcessEnv): string | undefined {
   const isFlag = typeof flags.url === "string";
   const hasAddress = flags.host !== undefined || flags.port !== undefined;
   const url = isFlag ? String(flags.url) : hasAddress ? undefined : env[URL_VARIABLE] || undefined;
-  if (url === undefined || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) return url;
-  throw new UsageError(
-    `${isFlag ? "--url" : URL_VARIABLE}: ${JSON.stringify(url)} is no URL of a gateway. Give one such as http://127.0.0.1:8080.`,
-  );
+  if (url === undefined) return undefined;
+  const from = isFlag ? "--url" : URL_VARIABLE;
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    // What stands before an @ may be a password.
+    const shown = JSON.stringify(url.replace(/^.*@/s, "…@"));
+    throw new UsageError(`${from}: ${shown} is no URL of a gateway. Give one such as http://127.0.0.1:8080.`);
+  }
+  const { username, password, origin } = new URL(url);
+  if (username !== "" || password !== "") {
+    throw new UsageError(
+      `${from}: a user name or password in a URL is not supported. Give ${origin}, and a key of the gateway in a variable.`,
+    );
+  }
+  return url;
 }
 
 function credentialsOf({ apiKey: key }: Flags, keyVariables: KeyVariables | undefined): Credentials {
@@ -128,10 +142,27 @@ function withoutKey({ apiKey: _, ...flags }: Flags): Flags {
   return flags;
 }
 
+/** A model by the id that a gateway gives it. `unknown` says that it is no model to download, so that only a gateway may know its name. */
+type Wanted = { readonly id: string; readonly unknown?: UnknownModelError };
+
+function nameModels(names: readonly string[], cwd: string): Promise<readonly Wanted[]> {
+  return Promise.all(
+    names.map(async (name): Promise<Wanted> => {
+      try {
+        const [reference] = await resolveModels([name], cwd);
+        return { id: reference?.id ?? name };
+      } catch (error) {
+        if (error instanceof UnknownModelError) return { id: name, unknown: error };
+        throw error;
+      }
+    }),
+  );
+}
+
 async function findRunning(
   flags: Flags,
   config: Config,
-  models: readonly string[],
+  models: readonly Wanted[],
   { env, signal, ...credentials }: Pick<CliContext, "env"> & Credentials & { readonly signal: AbortSignal },
 ): Promise<GatewayClient | undefined> {
   const named = namedUrl(flags, env);
@@ -145,7 +176,19 @@ async function findRunning(
       `The program that listens on ${url} is not Sluice. Set --url to the gateway, or choose another --port.`,
     );
   }
-  return models.every((id) => served.data.data.some((model) => model.id === id)) ? client : undefined;
+  const ids = served.data.data.map(({ id }) => id);
+  const missing = models.filter(({ id }) => !ids.includes(id));
+  const stranger = missing.find(({ unknown }) => unknown !== undefined);
+  if (stranger !== undefined) throw explainStranger(stranger.id, url, ids);
+  return missing.length === 0 ? client : undefined;
+}
+
+/** @param served the ids of models, routes and presets */
+function explainStranger(name: string, url: string, served: readonly string[]): UnknownModelError {
+  const models = served.filter((id) => !id.startsWith("preset/"));
+  const list = models.length === 0 ? "no model" : models.join(", ");
+  const reason = `The gateway at ${url} serves no model "${name}".${didYouMean(name, models)} It serves: ${list}. `;
+  return new UnknownModelError(name, `${reason}\`${shellCommand("models")}\` lists what can be downloaded.`, models);
 }
 
 async function isListening(url: string, signal: AbortSignal): Promise<boolean> {

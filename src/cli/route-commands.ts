@@ -4,7 +4,7 @@ import type { Flags } from "../config/load.ts";
 import type { CliContext } from "./context.ts";
 import { KEY_FLAG } from "./gateway-client.ts";
 import { addGatewayOptions } from "./gateway-options.ts";
-import { addExamples } from "./help.ts";
+import { addExamples, addNotes } from "./help.ts";
 import { addSettingOptions } from "./options.ts";
 
 /** Adds `sluice route`, and `sluice route calibrate`. */
@@ -39,11 +39,11 @@ export function addRouteCommand(program: Command, context: CliContext, done: (ex
       "key for that gateway; better in a variable, because other users can see a program's flags",
     )
     .option("--json", "print the decision, or the routes, as JSON")
-    .addHelpText("after", `\n${describeKeys(OPERATOR_KEYS)}`)
     .action(async (flags: Flags) => {
       const { route } = await import("./route.ts");
       done(await route(flags, context));
     });
+  addNotes(route, describeKeys(OPERATOR_KEYS));
   addSettingOptions(route, ["model", "upstreams", "aliases", "routes"]);
   addExamples(
     route,

@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/problems.ts";
+import { UnknownModelError } from "../models/errors.ts";
 import { type CliContext, EXIT } from "./context.ts";
 import { escapeAllButLayout } from "./controls.ts";
 import { CommandError, describeError } from "./errors.ts";
@@ -25,6 +26,7 @@ export async function run(words: readonly string[], context: CliContext): Promis
     // A server's words may be in it.
     context.stderr.write(`error: ${escapeAllButLayout(describeError(error))}\n`);
     if (error instanceof CommandError) return error.exitCode;
+    if (error instanceof UnknownModelError) return EXIT.refused;
     return error instanceof ConfigError ? EXIT.wrongUsage : EXIT.failed;
   }
 }

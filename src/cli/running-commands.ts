@@ -42,6 +42,25 @@ export function addLoadCommands(program: Command, context: CliContext, done: (ex
   }
 }
 
+/** Adds `sluice stop`. */
+export function addStopCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  const stop = program
+    .command("stop")
+    .description("have a running gateway end its requests and stop, and wait until it is gone")
+    .option("--now", "cut off its requests")
+    .option("--json", "print how it ended as JSON")
+    .action(async (flags: Flags) => {
+      const { stop } = await import("./stop.ts");
+      done(await stop(flags, context));
+    });
+  addRunningOptions(stop, OPERATOR_KEYS);
+  addExamples(
+    stop,
+    ["sluice stop", "the gateway on this machine"],
+    ["sluice stop --now --port 9000", "another one, without waiting for its requests"],
+  );
+}
+
 /** Adds `sluice reload`. */
 export function addReloadCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const reload = program

@@ -3,6 +3,7 @@ import type { Config } from "../config/schema.ts";
 import { upstreamModels } from "../config/upstreams.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import type { RunningGateway } from "../gateway/start.ts";
+import type { StopPlan } from "../http/stop.ts";
 import { isExposed } from "../keys/exposure.ts";
 import { parseAliases } from "../routing/aliases.ts";
 import { joinRoutes } from "../routing/routes.ts";
@@ -17,6 +18,7 @@ import { addressesOf, addressOf, checkAddress, explainListenError } from "./list
 import { readSettings } from "./read-settings.ts";
 import { createReloading, watchSettings } from "./reloading.ts";
 import { startGateway } from "./start-gateway.ts";
+import { holdStopRequest, type StopRequest } from "./stop-request.ts";
 import { watchTerminal } from "./terminal.ts";
 
 /** The dependencies of `serve`. */
@@ -84,12 +86,18 @@ export async function serve(flags: Flags, context: CliContext, parts: ServeParts
     const served = [...models, ...onDemand, ...named];
     parseAliases(config.aliases, served, mayCome);
     joinRoutes(config.routes, served);
-    const starting = parts.startGateway({ config, models, onDemand, logger, readAgain });
-    const gateway = await unlessInterrupted(starting, interrupts);
+    const stopRequest = holdStopRequest(config, context.env);
+    const { requestStop } = stopRequest;
+    const starting = parts.startGateway({ config, models, onDemand, logger, readAgain, requestStop });
+    const gateway = await Promise.race([unlessInterrupted(starting, interrupts), stopRequest.asked]);
+    if (gateway === undefined) {
+      logger.info("POST /admin/stop: stopped before the gateway was ready");
+      return EXIT.done;
+    }
     const shown = [...describeModels(models, config), ...describeModels(onDemand, config, true)];
     context.stdout.write(formatBanner(readVersion(), gateway.url, shown, needsKey, describeUpstreams(config)));
     reloading.begin(gateway);
-    return await runUntilEnd(gateway, config, logger, interrupts, context);
+    return await runUntilEnd(gateway, config, logger, interrupts, { ...context, stopRequest });
   } catch (error) {
     if (error instanceof InterruptedError) logger.info(`${error.signalName}: stopped before the gateway was ready`);
     throw explainListenError(error, addressOf(error, config));
@@ -112,11 +120,13 @@ async function runUntilEnd(
   config: Config,
   logger: Logger,
   { signal }: Interrupts,
-  { process }: CliContext,
+  { process, stopRequest }: Pick<CliContext, "process"> & { readonly stopRequest: StopRequest },
 ): Promise<number> {
-  const ending = Promise.withResolvers<"signal" | "defect">();
+  const ending = Promise.withResolvers<Cause>();
   const onSignal = (): void => {
-    logger.info(`${signal.reason.signalName}: ${farewell(config)} A second signal exits at once.`);
+    logger.info(
+      `${signal.reason.signalName}: ${farewell(planFor("signal", config, stopRequest))} A second signal exits at once.`,
+    );
     ending.resolve("signal");
   };
   const onDefect = (err: Error): void => {
@@ -126,23 +136,38 @@ async function runUntilEnd(
   process.on("uncaughtException", onDefect);
   if (signal.aborted) onSignal();
   else signal.addEventListener("abort", onSignal, { once: true });
+  void stopRequest.asked.then(() => {
+    logger.info(`POST /admin/stop: ${farewell(stopRequest.plan())}`);
+    ending.resolve("request");
+  });
   try {
     const cause = await ending.promise;
-    const graceMs = cause === "signal" ? config.shutdownGraceMs : Math.min(DEFECT_GRACE_MS, config.shutdownGraceMs);
-    // After a defect no more is taken on.
-    const delayMs = cause === "signal" ? config.drainDelayMs : 0;
+    const { graceMs, delayMs } = planFor(cause, config, stopRequest);
     const stopped = await stopWithin(gateway, graceMs, delayMs);
     if (stopped) logger.info("stopped");
     else logger.error(`The gateway did not stop within ${delayMs + graceMs + STOP_OVERRUN_MS} ms; exiting anyway.`);
-    return cause === "signal" && stopped ? EXIT.done : EXIT.failed;
+    return cause !== "defect" && stopped ? EXIT.done : EXIT.failed;
   } finally {
     process.off("uncaughtException", onDefect);
   }
 }
 
-function farewell({ drainDelayMs, shutdownGraceMs }: Config): string {
-  const delay = drainDelayMs > 0 ? `/ready is 503 now; in ${drainDelayMs} ms, ` : "";
-  return `${delay}accepting no new requests; running ones have ${shutdownGraceMs} ms to finish.`;
+type Cause = "signal" | "request" | "defect";
+
+function planFor(
+  cause: Cause,
+  { shutdownGraceMs, drainDelayMs }: Config,
+  stopRequest: Pick<StopRequest, "plan">,
+): StopPlan {
+  if (cause === "request") return stopRequest.plan();
+  // After a defect no more is taken on.
+  if (cause === "defect") return { delayMs: 0, graceMs: Math.min(DEFECT_GRACE_MS, shutdownGraceMs) };
+  return { delayMs: drainDelayMs, graceMs: shutdownGraceMs };
+}
+
+function farewell({ delayMs, graceMs }: StopPlan): string {
+  const delay = delayMs > 0 ? `/ready is 503 now; in ${delayMs} ms, ` : "";
+  return `${delay}accepting no new requests; running ones have ${graceMs} ms to finish.`;
 }
 
 /** Whether the gateway stopped in time. */

@@ -92,6 +92,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       versions: createVersionControl({ ...parts, modelsDir: config.modelsDir, lookAgain: reloading.lookAgain }),
     }),
     ...(parts.cache.control && { cache: parts.cache.control }),
+    ...(options.requestStop && { requestStop: options.requestStop }),
     gatewayId: parts.gatewayId,
     isLeaving: life.isLeaving,
     live,

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { HostPolicy } from "../http/hosts.ts";
+import type { RequestStop } from "../http/stop.ts";
 import type { LocalModel } from "../models/index.ts";
 import type { Engines } from "./engines.ts";
 import type { ReadSettings } from "./reload.ts";
@@ -17,6 +18,8 @@ export type GatewayOptions = {
   readonly engines?: Engines;
   /** Reads the settings again, for `reload`. It can't be reloaded if absent. Throws what is wrong with them. */
   readonly readAgain?: () => Promise<ReadSettings>;
+  /** Has the process stop when an administrator asks for it; another program does that if absent. */
+  readonly requestStop?: RequestStop;
   /** The names that `Host` may have while there are no keys; any if absent, such as when mounted in another app. */
   readonly hosts?: HostPolicy;
 };

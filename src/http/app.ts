@@ -46,6 +46,7 @@ import {
   type RouteDeps,
   routes,
 } from "./routes.ts";
+import type { RequestStop } from "./stop.ts";
 import { createStreamsDoor, type StreamsDoor } from "./streams/door.ts";
 import type { ShelfDeps } from "./tenant.ts";
 import type { TraceOf } from "./trace.ts";
@@ -105,6 +106,8 @@ export type AppDeps = {
   readonly warmUp?: Pick<WarmUp, "add" | "state">;
   /** Reads the settings again; they stay as they are if absent. */
   readonly reload?: Reload;
+  /** Has the process stop; another program does that if absent. */
+  readonly requestStop?: RequestStop;
   /** The versions of local models; they have none if absent. */
   readonly versions?: ModelVersions;
   /** Tells requests that came back from its own upstreams; a random one if absent. */
@@ -202,6 +205,7 @@ export function createApp(deps: AppDeps): Hono<HttpEnv> {
     library: deps.library,
     live: deps.live,
     reload: deps.reload,
+    requestStop: deps.requestStop,
     requests: deps.requests,
     whatIf: deps.whatIf,
     versions: deps.versions,

@@ -29,6 +29,7 @@ import * as ollama from "./openapi/operations/ollama.ts";
 import * as recent from "./openapi/operations/requests.ts";
 import * as response from "./openapi/operations/responses.ts";
 import * as service from "./openapi/operations/service.ts";
+import { stop } from "./openapi/operations/stop.ts";
 import * as stream from "./openapi/operations/streams.ts";
 import * as text from "./openapi/operations/text.ts";
 import * as upload from "./openapi/operations/uploads.ts";
@@ -98,12 +99,14 @@ import { listRequests, type RecentRequests, showRequest } from "./routes/request
 import { createResponse, type ResponsesDeps } from "./routes/responses.ts";
 import { connectResponses } from "./routes/responses-socket.ts";
 import { cancelResponse, deleteResponse, listInputItems, showResponse } from "./routes/responses-stored.ts";
+import { stopGateway } from "./routes/stop.ts";
 import { deleteStream, readStream } from "./routes/streams.ts";
 import { applyPreset, applyTemplate, detokenize, tokenize } from "./routes/text.ts";
 import { addUploadPart, cancelUpload, completeUpload, createUpload } from "./routes/uploads.ts";
 import { showUsage } from "./routes/usage.ts";
 import { changeVersion, listVersions } from "./routes/versions.ts";
 import { type AskWhatIf, askWhatIf } from "./routes/what-if.ts";
+import type { RequestStop } from "./stop.ts";
 import type { ModelVersions } from "./versions.ts";
 
 /** The dependencies of the routes for stored objects. */
@@ -125,6 +128,8 @@ export type RouteDeps = StoredDeps & {
   readonly cache: CacheControl | undefined;
   readonly warmUp: Pick<WarmUp, "add" | "state"> | undefined;
   readonly reload: Reload | undefined;
+  /** Undefined where another program stops the gateway. */
+  readonly requestStop: RequestStop | undefined;
   readonly live: LiveFeed | undefined;
   /** The last requests; undefined if none are kept. */
   readonly requests: RecentRequests | undefined;
@@ -251,6 +256,7 @@ export const routes: readonly Route[] = [
   { ...admin.promoteVersion, answer: ({ versions }) => changeVersion(versions, "promote") },
   { ...admin.rollbackVersion, answer: ({ versions }) => changeVersion(versions, "rollback") },
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
+  { ...stop, answer: ({ requestStop, models }) => stopGateway(requestStop, models) },
   { ...library.listLibrary, answer: listLibrary },
   { ...library.pinModel, answer: pinModel },
   { ...showLiveOperation, answer: ({ live, access }) => showLive(live, access) },

@@ -44,6 +44,22 @@ describe("sluice complete", () => {
     expect(JSON.parse(whole.stdout)).toMatchObject({ model: MODEL_ID, choices: [{ text: " x" }] });
   });
 
+  it("says that an answer was cut off at its maximum length", async () => {
+    const app = createTestApp({
+      models: [
+        servedModel(
+          script([
+            ...answerWith(["x"]).slice(0, -1),
+            { type: "finished", choice: 0, reason: "length", completionTokens: 2 },
+          ]),
+        ),
+      ],
+    }).app;
+    expect(await sluice(app, ["complete", "a"])).toEqual({
+      ...{ exitCode: 0, stdout: "x\n", stderr: "The answer was cut off at its maximum length.\n" },
+    });
+  });
+
   it("shows on a terminal what would move its cursor, and leaves it alone in a file", async () => {
     const app = () => writing(["\u001b[2Jred\n"]);
     expect((await sluice(app(), ["complete", "x"], { isTTY: true })).stdout).toBe("\\x1b[2Jred\n\n");
@@ -60,6 +76,31 @@ describe("sluice complete", () => {
   ])("refuses %j as wrong usage", async (words, message) => {
     const { exitCode, stdout, stderr } = await sluice(writing([]), words);
     expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
+  });
+});
+
+describe("a model that nobody knows", () => {
+  const ask = async (words: readonly string[]) => {
+    const context = fakeContext();
+    return { exitCode: await run(words, context), said: context.stderr.text() };
+  };
+
+  it("is refused by a gateway that was named, which says what it serves", async () => {
+    const { exitCode, stderr } = await sluice(writing([]), ["complete", "x", "--model", "nosuch"]);
+    expect([exitCode, stderr]).toEqual([4, expect.stringContaining(`Available: ${MODEL_ID}.`)]);
+  });
+
+  it("is looked up in what the running gateway serves, and not in the catalogue", async () => {
+    await using server = await listen(writing([]));
+    const port = new URL(server.url).port;
+    const { exitCode, said } = await ask(["complete", "x", "--model", "smollm3", "--port", port]);
+    expect([exitCode, said]).toEqual([4, expect.stringContaining(`It serves: ${MODEL_ID}.`)]);
+    expect(said).not.toContain("The catalogue has");
+  });
+
+  it("has the same exit code where only the catalogue was asked", async () => {
+    const { exitCode, said } = await ask(["pull", "nosuch"]);
+    expect([exitCode, said]).toEqual([4, expect.stringContaining("The catalogue has: ")]);
   });
 });
 

@@ -59,7 +59,7 @@ describe("sluice show", () => {
 describe("sluice rm", () => {
   it("removes models, all of them or none", async () => {
     const { folder, sluice } = await setUp();
-    expect((await sluice("rm", "mine", "nosuch")).exitCode).toBe(1);
+    expect((await sluice("rm", "mine", "nosuch")).exitCode).toBe(4);
     expect(existsSync(join(folder, "mine.gguf"))).toBe(true);
     const { exitCode, stdout } = await sluice("rm", "mine", "owner/repo:Q8_0");
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^mine: removed .*\nowner\/repo:Q8_0: removed /)]);

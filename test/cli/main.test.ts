@@ -41,8 +41,8 @@ describe("node src/main.ts", () => {
 
   it("shows in its help how a value is written and how a switch is turned off", async () => {
     const { stdout } = await sluice(["serve", "--help"]);
-    for (const term of ["--aliases <name=model>", "--max-tokens <n|model=n>", "--[no-]list-presets ", "--insecure "]) {
-      expect(stdout).toContain(`  ${term}`);
+    for (const term of ["--aliases <name=model>", "--max-tokens <n|model=n>", "--[no-]list-presets", "--insecure"]) {
+      expect(stdout.replaceAll("\n", " \n")).toContain(`\n  ${term} `);
     }
   });
 

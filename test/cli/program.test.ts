@@ -68,6 +68,55 @@ describe("the command line", () => {
     for (const line of beforeExamples.split("\n").slice(1)) expect(line.length).toBeLessThanOrEqual(40);
   });
 
+  it("wraps all text of the help, notes included, at 80 columns where no terminal says another width", async () => {
+    for (const command of commands) {
+      const context = { ...fakeContext(), stderr: fakeOutput({ isTTY: true, columns: 100 }) };
+      const words = pathOf(command).split(" ").slice(1);
+      expect(await run([...words, "--help"], command === program ? fakeContext() : context)).toBe(0);
+      const piped = fakeContext();
+      await run([...words, "--help"], piped);
+      const [before = "", after = ""] = piped.stdout.text().split(/^Examples:\n(?:.+\n)*/m);
+      for (const line of [...before.split("\n").slice(1), ...after.split("\n")])
+        expect(line.length, line).toBeLessThanOrEqual(80);
+    }
+  });
+
+  it("is as wide as the terminal from which it is piped to a pager", async () => {
+    const context = { ...fakeContext(), stderr: fakeOutput({ isTTY: true, columns: 200 }) };
+    await run(["pipe", "--help"], context);
+    expect(
+      context.stdout
+        .text()
+        .split("\n")
+        .some((line) => line.length > 120),
+    ).toBe(true);
+  });
+
+  it.each([
+    [["help", "srve"], "error: unknown command 'srve'. Did you mean serve?"],
+    [["srve", "--help"], "error: unknown command 'srve'. Did you mean serve?"],
+    [["help", "service", "instal"], "error: unknown command 'instal'. Did you mean install?"],
+    [["service", "instal", "--help"], "error: unknown command 'instal'. Did you mean install?"],
+    [["models", "promt", "--help"], "error: unknown command 'promt'. Did you mean promote?"],
+    [["help", "xyzxyzxyz"], "error: unknown command 'xyzxyzxyz'."],
+  ])("refuses %j as wrong usage, and prints no help", async (words, message) => {
+    const context = fakeContext();
+    expect(await run(words, context)).toBe(2);
+    expect([context.stdout.text(), context.stderr.text()]).toEqual(["", expect.stringContaining(message)]);
+  });
+
+  it.each([
+    [["help", "service", "install"], "service install [options]"],
+    [["service", "help", "install"], "service install [options]"],
+    [["help", "keys"], "keys [options] [command]"],
+    [["help"], "[command] [options]"],
+    [["help", "help"], "help [options] [command...]"],
+  ])("prints for %j the help that it names", async (words, usage) => {
+    const context = fakeContext();
+    expect(await run(words, context)).toBe(0);
+    expect(context.stdout.text().split("\n", 1)[0]).toContain(usage);
+  });
+
   it.each([
     [{}, true, true],
     [{}, false, false],
@@ -102,5 +151,20 @@ describe("SLUICE_URL", () => {
     const message = 'SLUICE_URL: "127.0.0.1:8080" is no URL of a gateway. Give one such as http://127.0.0.1:8080.';
     expect(await ask({ SLUICE_URL: "127.0.0.1:8080" })).toEqual([2, expect.stringContaining(message)]);
     expect(await ask({}, "--url", "x")).toEqual([2, expect.stringContaining('--url: "x" is no URL')]);
+  });
+
+  it.each(["http://me:hush@127.0.0.1:9", "http://hush@127.0.0.1:9/v1", "ftp://me:hush@host", "me:hu@sh@127.0.0.1:9"])(
+    "is refused with a password in it, which is not shown: %s",
+    async (url) => {
+      for (const [code, said] of [await ask({}, "--url", url), await ask({ SLUICE_URL: url })]) {
+        expect(code).toBe(2);
+        expect(said).not.toMatch(/hu|sh@|me:/);
+      }
+    },
+  );
+
+  it("names a gateway, not its user", async () => {
+    const [, said] = await ask({}, "--url", "http://me:hush@10.0.0.5:9");
+    expect(said).toContain("Give http://10.0.0.5:9, and a key");
   });
 });

@@ -276,6 +276,9 @@ describe("kept texts", () => {
     expect(context.stdout.text()).toBe("The texts of 1 calls were removed.\n");
     expect(kept()).toEqual([]);
     expect(rows()).toHaveLength(2);
+    const again = fakeContext({ cwd: folder });
+    await run(["shadow", "forget", "--state-file", "state.db", "--json"], again);
+    expect(JSON.parse(again.stdout.text())).toEqual({ calls: 0 });
   });
 });
 
@@ -343,5 +346,10 @@ describe("sluice shadow", () => {
     expect(proposed).toMatch(/user: number 3\d\n\s+assistant: right 3\d/);
     const again = await sluice(folder, ...words);
     expect(again).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("it is there already") });
+    const data = await sluice(folder, ...words, "--out", "other.yaml", "--json");
+    expect(JSON.parse(data.stdout)).toEqual({
+      ...{ preset: "ask", file: join(folder, "other.yaml"), calls: 40, examples: 2 },
+      threshold: { least: -0.5, used: 30, same: 30 },
+    });
   });
 });

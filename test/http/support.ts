@@ -20,6 +20,7 @@ import type { Reload } from "../../src/http/reload.ts";
 import { createBackgroundRuns } from "../../src/http/responses/background.ts";
 import type { LiveFeed } from "../../src/http/routes/live.ts";
 import { listen as listenByOurselves } from "../../src/http/server.ts";
+import type { RequestStop } from "../../src/http/stop.ts";
 import type { StreamsDoor } from "../../src/http/streams/door.ts";
 import type { ModelVersions } from "../../src/http/versions.ts";
 import type { Access } from "../../src/keys/access.ts";
@@ -86,6 +87,7 @@ export type TestAppOptions = {
   readonly requests?: AppDeps["requests"];
   readonly whatIf?: AppDeps["whatIf"];
   /** "none" for a gateway that can't be reloaded. */
+  readonly requestStop?: RequestStop | "none";
   readonly reload?: Reload | "none";
   readonly pages?: Pages;
   readonly live?: LiveFeed;
@@ -133,6 +135,9 @@ async function reloadNothing(): ReturnType<Reload> {
   return { settings: [], ...parts, waiting: [], warnings: [] };
 }
 
+/** A stop after which it goes on. */
+const stopNothing: RequestStop = () => ({ delayMs: 0, graceMs: 0 });
+
 /** The gateway's app over a scripted engine, with what it logged and what runs in its background. */
 export function createTestApp(options: TestAppOptions = {}) {
   const models = createModelDirectory(
@@ -169,6 +174,7 @@ export function createTestApp(options: TestAppOptions = {}) {
     ...(options.warmUp !== undefined && { warmUp: options.warmUp }),
     ...(options.versions !== "none" && { versions: options.versions ?? fixedVersions }),
     ...(options.reload !== "none" && { reload: options.reload ?? reloadNothing }),
+    ...(options.requestStop !== "none" && { requestStop: options.requestStop ?? stopNothing }),
     ...{ requests: options.requests, whatIf: options.whatIf },
     ...(options.isLeaving !== undefined && { isLeaving: options.isLeaving }),
     ...(options.pages !== undefined && { pages: options.pages }),

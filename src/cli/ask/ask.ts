@@ -8,11 +8,14 @@ import { readInput, readLines } from "./input.ts";
 import { chooseModel } from "./served-models.ts";
 import { withGateway } from "./with-gateway.ts";
 
+/** What is told of an answer that ended at its maximum length. */
+export const CUT_OFF = "The answer was cut off at its maximum length.\n";
+
 const MAX_TOKENS = 1_048_576;
 
 const completionEvent = z.union([
   z.object({ error: z.object({ message: z.string() }) }),
-  z.object({ choices: z.array(z.object({ text: z.string() })) }),
+  z.object({ choices: z.array(z.object({ text: z.string(), finish_reason: z.string().nullish() })) }),
 ]);
 
 const embeddingList = z.object({
@@ -36,14 +39,17 @@ export async function complete(words: readonly string[], flags: Flags, context: 
       printJson(await client.post("/v1/completions", body), context);
       return;
     }
+    let isCut = false;
     for await (const event of client.stream("/v1/completions", { ...body, stream: true })) {
       const { data } = completionEvent.safeParse(event);
       if (data === undefined) continue;
       if ("error" in data) throw new CommandError(data.error.message);
       const text = data.choices.map((choice) => choice.text).join("");
       context.stdout.write(answerFor(context.stdout, text));
+      isCut ||= data.choices.some(({ finish_reason: reason }) => reason === "length");
     }
     context.stdout.write("\n");
+    if (isCut) context.stderr.write(CUT_OFF);
   });
 }
 

@@ -3,14 +3,13 @@ import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions, addRunningOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const RUN_NOTES = `
-The input has a request on each line, as for OpenAI's batches. With --preset it has the variables of a preset on each line: JSON objects,
-or CSV with a heading. Run the same command again to go on with a batch that was interrupted.
-`;
+const RUN_NOTES =
+  "The input has a request on each line, as for OpenAI's batches. With --preset it has the variables of a preset on each line: JSON " +
+  "objects, or CSV with a heading. Run the same command again to go on with a batch that was interrupted.";
 
-const MANAGE_NOTES = "\nThese commands see the batches of their key.";
+const MANAGE_NOTES = "These commands see the batches of their key.";
 
 /** Adds `sluice batch`, with commands that run files of requests and look after batches. */
 export function addBatchCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -24,11 +23,11 @@ export function addBatchCommand(program: Command, context: CliContext, done: (ex
     .option("--limit <number>", "only so many requests")
     .option("--shuffle [seed]", "take the requests in random order, the same for the same seed")
     .option("--window <time>", "time in which it shall end, such as 24h", "24h")
-    .addHelpText("after", RUN_NOTES)
     .action(async (input: string, flags: Flags) => {
       const { runBatch } = await import("./run.ts");
       done(await runBatch(input, flags, context));
     });
+  addNotes(run, RUN_NOTES);
   addGatewayOptions(run, CLIENT_KEYS, ["slots"]);
   addExamples(
     run,
@@ -66,6 +65,5 @@ export function addBatchCommand(program: Command, context: CliContext, done: (ex
   addExamples(list, ["sluice batch list", "what runs, and what is done"]);
   addExamples(show, ["sluice batch show batch_123", "how far it is"]);
   addExamples(cancel, ["sluice batch cancel batch_123", "what is answered by then is kept"]);
-  for (const command of [list, show, cancel])
-    addRunningOptions(command.addHelpText("after", MANAGE_NOTES), CLIENT_KEYS);
+  for (const command of [list, show, cancel]) addRunningOptions(addNotes(command, MANAGE_NOTES), CLIENT_KEYS);
 }

@@ -13,11 +13,16 @@ export function formatBatches(batches: readonly WireBatch[]): string {
   return formatTable([HEADING, ...rows], [3, 4, 5]);
 }
 
+/** A rate is shown after so many requests, or so long after the first began: what came at once stands for no others. */
+const TELLING = { requests: 8, ms: 2_000 };
+
 /** A batch's state in a line: `in_progress: 120 of 500 (24 %), 3.1/s, 2 min left, 1 failed`. */
-export function formatState(batch: WireBatch): string {
+export function formatState(batch: WireBatch, nowMs: number = Date.now()): string {
   const { total, completed, failed } = batch.request_counts;
-  const perSecond = hasEnded(batch) ? undefined : batch.sluice?.requests_per_second;
-  const left = timeLeft(batch);
+  const beganMs = (batch.in_progress_at ?? Number.POSITIVE_INFINITY) * 1000;
+  const isTelling = completed + failed >= TELLING.requests || nowMs - beganMs >= TELLING.ms;
+  const perSecond = hasEnded(batch) || !isTelling ? undefined : batch.sluice?.requests_per_second;
+  const left = isTelling ? timeLeft(batch) : undefined;
   const parts = [
     total === 0
       ? undefined

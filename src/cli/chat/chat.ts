@@ -1,5 +1,5 @@
 import type { Flags } from "../../config/load.ts";
-import { readSampling } from "../ask/ask.ts";
+import { CUT_OFF, readSampling } from "../ask/ask.ts";
 import { readPiped } from "../ask/input.ts";
 import { chooseModel } from "../ask/served-models.ts";
 import { withGateway } from "../ask/with-gateway.ts";
@@ -76,7 +76,7 @@ async function askOnce(text: string, { conversation, client, flags, context, sam
   const never = new AbortController().signal;
   const { reason } =
     stdout.isTTY === true ? await show(context, (reader) => conversation.ask(text, reader, never)) : await pass();
-  if (reason === "length") stderr.write("The answer was cut off at its maximum length.\n");
+  if (reason === "length") stderr.write(CUT_OFF);
 
   async function pass(): Promise<Ending> {
     const ending = await conversation.ask(

@@ -4,12 +4,12 @@ import type { Flags } from "../../config/load.ts";
 import { addSamplingOptions } from "../ask/commands.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const NOTES = `
-In the chat, /help lists its commands: other models, files, the last message in your editor, and more. Ctrl+C stops an answer, and Ctrl+D ends the
-chat. A line that ends with \\ goes on in the next; """ begins and ends several lines. What was typed is kept for the next chat.
-`;
+const NOTES =
+  "In the chat, /help lists its commands: other models, files, the last message in your editor, and more. Ctrl+C stops an answer, and " +
+  'Ctrl+D ends the chat. A line that ends with \\ goes on in the next; """ begins and ends several lines. What was typed is kept for the ' +
+  "next chat.";
 
 /** Adds `sluice chat`. */
 export function addChatCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -22,11 +22,11 @@ export function addChatCommand(program: Command, context: CliContext, done: (exi
     .option("--file <path>", "add a file to the first message; may be repeated", collect)
     .option("--no-history", "neither use nor keep what was typed in other chats")
     .option("--json", "print the whole answer as JSON, if a text is given or piped in")
-    .addHelpText("after", NOTES)
     .action(async (words: readonly string[], flags: Flags) => {
       const { chat } = await import("./chat.ts");
       done(await chat(words, flags, context));
     });
+  addNotes(chat, NOTES);
   addGatewayOptions(chat, CLIENT_KEYS);
   addExamples(
     chat,

@@ -3,15 +3,14 @@ import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const NOTES = `
-Takes items from a broker, has them answered, and writes the results to it: at least once, and each result has its item's id. Start as many
-as you like with the same group; they share the items, and take over what one of them has left. An item that can't be answered goes to the
-dead letters.
-
-The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.
-`;
+const NOTES = [
+  "Takes items from a broker, has them answered, and writes the results to it: at least once, and each result has its item's id. Start as " +
+    "many as you like with the same group; they share the items, and take over what one of them has left. An item that can't be answered " +
+    "goes to the dead letters.",
+  "The URL may be in SLUICE_BROKER_URL, so that a password isn't on the command line.",
+];
 
 /** Adds `sluice feed`. */
 export function addFeedCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -41,11 +40,11 @@ export function addFeedCommand(program: Command, context: CliContext, done: (exi
     .option("--tries <number>", "deliveries after which an item is a dead letter", "5")
     .option("--claim-after <time>", "take over what another consumer has left for so long", "60s")
     .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
-    .addHelpText("after", NOTES)
     .action(async (flags: Flags) => {
       const { feedItems } = await import("./feed.ts");
       done(await feedItems(flags, context));
     });
+  addNotes(feed, ...NOTES);
   addGatewayOptions(feed, CLIENT_KEYS);
   addExamples(
     feed,

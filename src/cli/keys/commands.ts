@@ -1,20 +1,19 @@
 import type { Command } from "commander";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 import { addSettingOptions } from "../options.ts";
 import { addPolicyOptions } from "./policy-flags.ts";
 
-const NOTES = "\nA running gateway with the same state file applies every change automatically.";
+const NOTES =
+  "These commands work on the state file, not over a gateway: run them where the gateway runs, with its state file. " +
+  "A running gateway with the same state file applies every change automatically.";
 
 export const KEYS_STATE = { stateFile: "SQLite file with the keys and their usage: the gateway's state file" };
 
 /** Adds `sluice keys` and its commands. */
 export function addKeysCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
-  const keys = program
-    .command("keys")
-    .description("create, list, rotate and revoke client keys")
-    .addHelpText("after", NOTES);
+  const keys = program.command("keys").description("create, list, rotate and revoke client keys");
 
   const create = keys
     .command("create <name>")
@@ -63,6 +62,7 @@ export function addKeysCommand(program: Command, context: CliContext, done: (exi
   addExamples(list, ["sluice keys list", "all of them, with their limits"]);
   addExamples(revoke, ["sluice keys revoke ci", "refuse it from now on"]);
   addExamples(rotate, ["sluice keys rotate app --grace 24h", "new secret; the old one works for one more day"]);
+  for (const command of [keys, create, list, revoke, rotate]) addNotes(command, NOTES);
   for (const command of [create, revoke, rotate])
     addSettingOptions(command, ["stateFile"], { descriptions: KEYS_STATE });
   addSettingOptions(list, ["stateFile", "keysFile"], { descriptions: KEYS_STATE });

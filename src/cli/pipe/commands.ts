@@ -3,20 +3,19 @@ import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const NOTES = `
-Each line of the input is an item: a text for the preset, or with --json an object with the preset's variables (\`id\` names it, \`input\`
-is its text). With a window, the lines of a window are one text. The answers are written in the order of the items.
-
-What comes faster than it is answered waits, up to --buffer items, and then --overload says what happens:
+const NOTES = [
+  "Each line of the input is an item: a text for the preset, or with --json an object with the preset's variables (`id` names it, `input` " +
+    "is its text). With a window, the lines of a window are one text. The answers are written in the order of the items.",
+  `What comes faster than it is answered waits, up to --buffer items, and then --overload says what happens:
   wait          nothing more is read (the default)
   drop-oldest   what has waited longest is dropped
   latest        of each --key only the latest waits
   sample        a random choice waits
   spill         the model or route --spill answers what doesn't fit, with the same preset; or another preset does (--spill preset/NAME)
-What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.
-`;
+What is dropped is counted and told on stderr. If the gateway goes away, the items without an answer are sent again when it is back.`,
+];
 
 /** Adds `sluice pipe`. */
 export function addPipeCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -39,11 +38,11 @@ export function addPipeCommand(program: Command, context: CliContext, done: (exi
     .option("--spill <model>", "model, route or preset/NAME that answers what doesn't fit, with --overload spill")
     .option("--buffer <number>", "how many items may wait", "1000")
     .option("--class <class>", "class of the requests: interactive, default or batch", "batch")
-    .addHelpText("after", NOTES)
     .action(async (flags: Flags) => {
       const { pipeLines } = await import("./pipe.ts");
       done(await pipeLines(flags, context));
     });
+  addNotes(pipe, ...NOTES);
   addGatewayOptions(pipe, CLIENT_KEYS);
   addExamples(
     pipe,

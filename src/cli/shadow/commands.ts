@@ -29,6 +29,7 @@ export function addShadowCommand(program: Command, context: CliContext, done: (e
     .option("--agreement <share>", "how many of the answers that are used must be the same, at least (default 0.9)")
     .option("--examples <number>", "at most so many examples of what this machine got wrong (default 3)")
     .option("--out <file>", "the file to write (default PRESET.proposed.yaml)")
+    .option("--json", "print what is proposed as JSON")
     .action(async (preset: string, flags: Flags) => {
       const { propose } = await import("./propose.ts");
       done(await propose(preset, flags, context));
@@ -38,6 +39,7 @@ export function addShadowCommand(program: Command, context: CliContext, done: (e
     .command("forget")
     .description("remove the kept texts of questions and answers, but not the counts")
     .option("--key <key>", "only those of this key, by its id")
+    .option("--json", "print it as JSON")
     .action(async (flags: Flags) => {
       const { forget } = await import("./report.ts");
       done(forget(flags, context));

@@ -57,6 +57,17 @@ export async function propose(
   // What is proposed must be a preset.
   parsePreset(proposed, source);
   await writeNew(out, proposed);
+  if (flags.json === true) {
+    const report = {
+      preset: id,
+      file: out,
+      calls: rows.length,
+      threshold: threshold ?? null,
+      examples: examples.length,
+    };
+    context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return EXIT.done;
+  }
   context.stdout.write(
     `${describeThreshold(threshold, rows)}${describeExamples(examples, rows)}The proposal is in ${out}. Compare it with \`sluice eval\` before you use it.\n`,
   );

@@ -74,7 +74,11 @@ export function forget(flags: Flags, context: CliContext): number {
   const { config } = loadConfig({ flags, env: context.env, cwd: context.cwd });
   const key = typeof flags.key === "string" ? flags.key : undefined;
   const count = withKeys(config, context.cwd, ({ shadows }) => (shadows.exists() ? shadows.forgetTexts(key) : 0));
-  context.stdout.write(`The texts of ${count} calls were removed.\n`);
+  context.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify({ calls: count }, null, 2)}\n`
+      : `The texts of ${count} calls were removed.\n`,
+  );
   return EXIT.done;
 }
 
