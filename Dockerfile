@@ -22,7 +22,7 @@ RUN case "$VARIANT" in \
     && rm -rf node_modules/node-*/include node_modules/node-*/share \
     && mkdir -p /out/models /out/src /data/models /data/state \
     && mv package.json LICENSE bin dist build prompts node_modules /out/ \
-    && mv models/catalogue.yaml /out/models/ \
+    && mv models/catalogue.yaml models/sample-text.txt /out/models/ \
     && mv src/web /out/src/
 
 # hadolint ignore=DL3006

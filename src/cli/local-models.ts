@@ -100,7 +100,7 @@ function folderOf({ modelsDir, config: file }: Flags, { env, cwd }: CliContext):
 }
 
 /** Finds a model by the name that `sluice list` shows, by an alias of the catalogue, or as `sluice pull` would name it. */
-async function findLocal(name: string, folder: string, { cwd }: CliContext): Promise<LocalModel> {
+export async function findLocal(name: string, folder: string, { cwd }: CliContext): Promise<LocalModel> {
   const catalogue = await loadCatalogue();
   const { models } = await listDownloaded(catalogue, folder);
   const wanted = name.toLowerCase();

@@ -5,6 +5,7 @@ import { addAskCommands } from "./ask/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import { addChatCommand } from "./chat/commands.ts";
+import { addCompareCommand } from "./compare/commands.ts";
 import { addConnectCommand } from "./connect/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addFeedCommand } from "./feed/commands.ts";
@@ -108,6 +109,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
 
   program.commandsGroup("Models:");
   addModelCommands(program, context, done);
+  addCompareCommand(program, context, done);
   addPsCommand(program, context, done);
   addLoadCommands(program, context, done);
 

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Adapter } from "./adapters.ts";
 import { freeDiskBytes } from "./disk.ts";
+import { openDownloads } from "./downloads-folder.ts";
 import { GgufError, ModelFileError } from "./errors.ts";
 import { checkGguf, type GgufSummary } from "./gguf/check.ts";
 import { findInstalled, listModelsDir } from "./installed.ts";
@@ -49,9 +49,6 @@ export type EnsureOptions = {
   readonly freeBytes?: (folder: string) => Promise<number>;
 };
 
-/** For partial downloads, locks and wheels. It is inside the models folder so that the last step is a rename on one disk. */
-const DOWNLOADS = ".downloads";
-
 /**
  * Ensures that a model is on the disk, and returns it. Checks the header and size of an existing file. Otherwise downloads the model from
  * the first source that has it, checks it, and then gives it its final name. Two calls for the same model, even in two processes, download
@@ -68,8 +65,7 @@ export async function ensureModel(reference: ModelReference, options: EnsureOpti
   const installed = await checkInstalled(reference, modelsDir);
   if (installed !== undefined) return installed;
 
-  const downloadsDir = join(modelsDir, DOWNLOADS);
-  await mkdir(downloadsDir, { recursive: true });
+  const downloadsDir = await openDownloads(modelsDir);
   const settings = settingsOf(options);
   const waiting = createProgressReporter("another download of it", options.onProgress, settings.now);
   const lockOptions = {

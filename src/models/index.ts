@@ -2,11 +2,14 @@
 export { adapterNames, findAdapters } from "./adapters.ts";
 export { writesText } from "./architectures.ts";
 export { loadCatalogue } from "./catalogue.ts";
-export { freeDiskBytes } from "./disk.ts";
+export { freeDiskBytes, moveIntoPlace } from "./disk.ts";
 export { listDownloaded } from "./downloaded.ts";
+export { withDownloadLock } from "./downloads-folder.ts";
 export { ensureModel, findModel, type LocalModel } from "./ensure.ts";
 export { GgufError, UnknownModelError } from "./errors.ts";
 export { readChatTemplate } from "./gguf/chat-template.ts";
+export { checkGgufPart } from "./gguf/check.ts";
+export { fileTypeOf } from "./gguf/quantization.ts";
 export { splitPaths } from "./gguf/split-name.ts";
 export { hashFile } from "./hash.ts";
 export { removeModel } from "./installed.ts";

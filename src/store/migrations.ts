@@ -225,4 +225,11 @@ export const migrations: readonly string[] = [
     DELETE FROM streams WHERE key = OLD.id;
   END;
   `,
+  `
+  CREATE TABLE comparisons (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    created_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

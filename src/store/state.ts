@@ -1,5 +1,6 @@
 import { type BatchQueue, type BatchStore, createBatchQueue, createBatchStore } from "./batches.ts";
 import { type ChatStore, createChatStore } from "./chat-completions.ts";
+import { type ComparisonStore, createComparisonStore } from "./comparisons.ts";
 import { type ConversationStore, createConversationStore } from "./conversations.ts";
 import { createDatabase, type Prepare } from "./database.ts";
 import { createFileIndex, createFileStore, type FileIndex, type FileStore } from "./files.ts";
@@ -119,11 +120,12 @@ export function createState({
   };
 }
 
-/** Keys and their usage, for a program that runs beside the gateway. It doesn't touch the gateway's responses. */
+/** Keys, their usage and what was measured, for a program that runs beside the gateway. It doesn't touch the gateway's responses. */
 export type KeyState = {
   readonly keys: KeyStore;
   readonly usage: UsageStore;
   readonly shadows: ShadowStore;
+  readonly comparisons: ComparisonStore;
   readonly close: () => void;
 };
 
@@ -133,6 +135,7 @@ export function openKeyState(file: string): KeyState {
     keys: createKeyStore(database),
     usage: createUsageStore(database),
     shadows: createShadowStore(database, () => {}),
+    comparisons: createComparisonStore(database),
     close: database.close,
   };
 }

@@ -51,3 +51,9 @@ const GUESSED = 1024;
 export function quantizationName(fileType: number): string | undefined {
   return FILE_TYPES[fileType & ~GUESSED];
 }
+
+/** The number of a file type, by its usual name in any case; undefined for an unknown one. */
+export function fileTypeOf(name: string): number | undefined {
+  const index = FILE_TYPES.indexOf(name.toUpperCase());
+  return index < 0 ? undefined : index;
+}

@@ -1,0 +1,27 @@
+import { resolve } from "node:path";
+import type { Config } from "../../config/schema.ts";
+import { openKeyState } from "../../store/state.ts";
+import { type Report, reportSchema } from "./report.ts";
+
+/** Keeps a report in the state file. Does nothing with a state in memory. Throws a StateError. */
+export function keepReport(report: Report, { stateFile }: Config, cwd: string): void {
+  if (stateFile === ":memory:") return;
+  const state = openKeyState(resolve(cwd, stateFile));
+  try {
+    state.comparisons.add(report.createdMs, JSON.stringify(report));
+  } finally {
+    state.close();
+  }
+}
+
+/** The report that was kept last; undefined if there is none. Throws a StateError. */
+export function lastReport({ stateFile }: Config, cwd: string): Report | undefined {
+  if (stateFile === ":memory:") return undefined;
+  const state = openKeyState(resolve(cwd, stateFile));
+  try {
+    const body = state.comparisons.latest();
+    return body === undefined ? undefined : reportSchema.parse(JSON.parse(body));
+  } finally {
+    state.close();
+  }
+}

@@ -1,0 +1,19 @@
+import type { Output } from "../context.ts";
+
+/** Shows what a long command does: on a terminal in one line that changes, elsewhere in a line for each step. */
+export type Steps = {
+  /** A step that has begun. */
+  readonly begin: (what: string) => void;
+  /** What changes during a step; shown on a terminal only. */
+  readonly update: (what: string) => void;
+  /** Leaves the line empty. */
+  readonly end: () => void;
+};
+
+export function showSteps(output: Output): Steps {
+  const write = (what: string) => output.write(`\r\u001b[2K${what.slice(0, Math.max(10, (output.columns ?? 80) - 1))}`);
+  if (output.isTTY !== true) {
+    return { begin: (what) => void output.write(`${what}\n`), update: () => {}, end: () => {} };
+  }
+  return { begin: (what) => void write(what), update: (what) => void write(what), end: () => void write("") };
+}
