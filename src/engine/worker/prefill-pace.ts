@@ -5,6 +5,8 @@ export type PrefillPace = {
    * chunks takes a whole one in any case.
    */
   budgetTokens(): number;
+  /** How long a chunk takes; undefined if that was never measured. */
+  chunkMs(): number | undefined;
   /** Records how long the evaluation of `tokens` prompt tokens took. */
   record(tokens: number, ms: number): void;
 };
@@ -62,6 +64,7 @@ export function createPrefillPace({ chunkTokens, maxTokens, targetMs }: PrefillP
   }
 
   return {
+    chunkMs: () => expectMs(chunkTokens),
     budgetTokens() {
       const chunkMs = expectMs(chunkTokens);
       // The machine counts as slow until it was measured; on a fast one this costs a few ms once.

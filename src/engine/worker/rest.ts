@@ -11,12 +11,14 @@ type Sequences = ReadonlyMap<number, Sequence>;
 export type Rest = {
   /** One has come. */
   readonly note: (sequence: Sequence) => void;
-  /** Looks who is there. Called before each step. */
-  readonly look: (running: Sequences, waiting: Sequences) => void;
+  /** Looks who is there. Called before each step. @param chunkMs how long a chunk of a prompt takes; undefined if that is not known */
+  readonly look: (running: Sequences, waiting: Sequences, chunkMs: number | undefined) => void;
   /** Whether this one rests in this step. */
   readonly has: (sequence: Sequence) => boolean;
   /** Those that don't. */
   readonly awake: (running: Iterable<Sequence>) => readonly Sequence[];
+  /** How long a native call of batch work may take now. Somebody who comes waits for its end. */
+  readonly callMs: () => number;
   /** Whether all of these rest. */
   readonly isAll: (sequences: readonly Sequence[]) => boolean;
   /** Frees its timer. */
@@ -28,6 +30,13 @@ export type Rest = {
  * a step of batch work each time.
  */
 const LINGER_MS = 250;
+
+/**
+ * A call of batch work may take this part of the time since the last other sequence: one that comes then waits the shorter, the sooner it comes.
+ * Chunks of prompts, which can't be shortened, wait until they may take as long as they do, but not longer than this.
+ */
+const CALL_SHARE = 1 / 20;
+const MOST_QUIET_MS = 1_000;
 
 /** How long after its arrival batch work rests at most, unless it says otherwise. From then on it has one step in so many. */
 const USUAL_REST_MS = 60_000;
@@ -43,10 +52,17 @@ export function isAnyAwaited(sequences: Iterable<Sequence>): boolean {
   return false;
 }
 
+/** Whether a part of its prompt is yet to be evaluated. */
+function isPrompt({ slot, prefill }: Sequence): boolean {
+  return slot === undefined || slot.tokens.length < prefill.length;
+}
+
 /** @param onEnd called when a rest has ended by time */
 export function createRest(clock: Clock, onEnd: () => void): Rest {
   const cameMs = new WeakMap<Sequence, number>();
   let isOn = false;
+  /** Whether those rest whose prompts are not evaluated. */
+  let doPromptsRest = false;
   let isBusy = false;
   let steps = 0;
   /** When the last other sequence was there. */
@@ -62,6 +78,7 @@ export function createRest(clock: Clock, onEnd: () => void): Rest {
     cancelTimer = clock.after(ms, () => {
       cancelTimer = undefined;
       isOn = false;
+      doPromptsRest = false;
       onEnd();
     });
   }
@@ -72,7 +89,8 @@ export function createRest(clock: Clock, onEnd: () => void): Rest {
   }
 
   function has(sequence: Sequence): boolean {
-    if (!isOn || isAwaited(sequence)) return false;
+    if (isAwaited(sequence)) return false;
+    if (!isOn) return doPromptsRest && isPrompt(sequence) && !hasRested(sequence);
     const isItsTurn = !isBusy || steps % ITS_STEPS === 0;
     return !(hasRested(sequence) && isItsTurn);
   }
@@ -81,7 +99,7 @@ export function createRest(clock: Clock, onEnd: () => void): Rest {
     note(sequence) {
       if (!isAwaited(sequence)) cameMs.set(sequence, clock.now());
     },
-    look(running, waiting) {
+    look(running, waiting, chunkMs = 0) {
       const nowMs = clock.now();
       isBusy = isAnyAwaited(running.values());
       if (isBusy) {
@@ -91,16 +109,20 @@ export function createRest(clock: Clock, onEnd: () => void): Rest {
         // It has no slot: batch work must go on so that one becomes free.
         quietSinceMs = Number.NEGATIVE_INFINITY;
       }
-      const leftMs = LINGER_MS - (nowMs - quietSinceMs);
-      isOn = isBusy || leftMs > 0;
-      if (isBusy || !isOn) stopTimer();
-      else if (cancelTimer === undefined && running.size + waiting.size > 0) goOnAfter(leftMs);
+      const quietMs = nowMs - quietSinceMs;
+      isOn = isBusy || quietMs < LINGER_MS;
+      const promptsMs = Math.min(MOST_QUIET_MS, chunkMs / CALL_SHARE);
+      doPromptsRest = isOn || quietMs < promptsMs;
+      stopTimer();
+      if (isBusy || !doPromptsRest || running.size + waiting.size === 0) return;
+      goOnAfter((isOn ? LINGER_MS : promptsMs) - quietMs);
     },
     has,
     awake(running) {
       const all = [...running];
-      return isOn ? all.filter((sequence) => !has(sequence)) : all;
+      return doPromptsRest ? all.filter((sequence) => !has(sequence)) : all;
     },
+    callMs: () => (clock.now() - quietSinceMs) * CALL_SHARE,
     isAll: (sequences) => sequences.every(has),
     end: stopTimer,
   };

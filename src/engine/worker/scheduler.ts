@@ -16,6 +16,7 @@ import { createSequence, mayShare, placeSequence, releaseSequence, type Sequence
 import { SlotKeeper } from "./slot-keeper.ts";
 import { shareSpending } from "./spending.ts";
 import type { StepMeter } from "./step-meter.ts";
+import { createStepWidth } from "./step-width.ts";
 import { createUpdates, type Updates } from "./updates.ts";
 
 /** After how long without work the slots' content is stored. Long enough that a conversation's next turn is usually earlier. */
@@ -67,6 +68,7 @@ export class Scheduler {
   readonly #outcome: Outcome;
   readonly #alarm: Alarm;
   readonly #rest: Rest;
+  readonly #stepWidth = createStepWidth();
   readonly #waiting = new Map<number, Sequence>();
   readonly #running = new Map<number, Sequence>();
   /** Sequences that were cancelled during a step. Native code uses their samplers until the step ends. */
@@ -164,7 +166,7 @@ export class Scheduler {
     let filledTokens = 0;
     while (!this.#stopped) {
       await this.#admit(isAwaited);
-      this.#rest.look(this.#running, this.#waiting);
+      this.#rest.look(this.#running, this.#waiting, this.#pace.chunkMs());
       await this.#admit((sequence) => !this.#rest.has(sequence));
       const decodes = this.#plan("decode");
       const canAllWait = canWait(this.#awake());
@@ -234,15 +236,17 @@ export class Scheduler {
     this.#running.set(request.id, sequence);
   }
 
-  /** Evaluates a decoding step, with drafts if they pay. */
+  /** Evaluates a decoding step, in several calls if it has drafts, or if they must be short. */
   async #decode(work: readonly Work[]): Promise<void> {
     const { drafter } = this.#given;
-    if (drafter === undefined) return void (await this.#evaluate(work));
-    for (const [index, call] of drafter.split(work).entries()) {
+    const maxMs = work.some(({ sequence }) => isAwaited(sequence)) ? Number.POSITIVE_INFINITY : this.#rest.callMs();
+    for (const [index, call] of (drafter?.split(work) ?? this.#stepWidth.split(work, maxMs)).entries()) {
       if (index > 0 && this.#makesWait(work)) return;
       const startedAt = performance.now();
       await this.#evaluate(call);
-      drafter.record(call, performance.now() - startedAt);
+      const ms = performance.now() - startedAt;
+      drafter?.record(call, ms);
+      this.#stepWidth.record(call.length, ms);
     }
   }
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { SequenceUpdate } from "../../../src/engine/contract/messages.ts";
 import { PrefixStore } from "../../../src/engine/worker/prefix-store.ts";
 import { Scheduler } from "../../../src/engine/worker/scheduler.ts";
@@ -15,8 +15,16 @@ function letters(length: number, from = 1): number[] {
   return Array.from({ length }, (_, index) => ((index * 7 + from) % 26) + 1);
 }
 
+type Given = {
+  readonly slots?: number;
+  readonly chunk?: number;
+  readonly say?: (tokens: readonly number[]) => number;
+  /** How long a native call takes for each of its tokens; if absent, as long as any other, and the scheduler's own clock is the machine's. */
+  readonly tokenMs?: number;
+};
+
 /** A scheduler whose native calls take some time of a fake clock each. */
-function setUp({ slots = 3, chunk = 4, say = undefined as ((tokens: readonly number[]) => number) | undefined } = {}) {
+function setUp({ slots = 3, chunk = 4, say, tokenMs }: Given = {}) {
   const clock = createFakeClock();
   const batcher = createFakeBatcher({
     slots,
@@ -37,13 +45,20 @@ function setUp({ slots = 3, chunk = 4, say = undefined as ((tokens: readonly num
       }
     },
   });
+  if (tokenMs !== undefined) {
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => clock.now());
+    onTestFinished(() => spy.mockRestore());
+  }
   const { running, finish } = runScheduler(scheduler, batcher);
+  const startsMs: number[] = [];
+  const tokensOf = (call = -1) => (batcher.calls.at(call) ?? []).reduce((sum, { tokens }) => sum + tokens.length, 0);
   const slotsOfCalls = (from = 0) => batcher.calls.slice(from).map((call) => call.map(({ slot }) => slot));
 
   /** Ends the native call in progress. Returns whether there was one. */
   async function step(): Promise<boolean> {
     await settle();
-    clock.advance(STEP_MS);
+    startsMs[batcher.calls.length - 1] ??= clock.now();
+    clock.advance(tokenMs === undefined ? STEP_MS : tokenMs * tokensOf());
     const didEnd = batcher.finishDecode();
     await settle();
     return didEnd;
@@ -59,7 +74,7 @@ function setUp({ slots = 3, chunk = 4, say = undefined as ((tokens: readonly num
       clock.advance(AFTER_MS);
     }
   }
-  return { clock, batcher, scheduler, answers, reports, running, finish, step, drain, slotsOfCalls };
+  return { clock, batcher, scheduler, answers, reports, running, finish, step, drain, slotsOfCalls, startsMs };
 }
 
 /** Never ends by itself. */
@@ -162,6 +177,51 @@ describe("sequences of class batch", () => {
     const after = batcher.calls.length;
     await step();
     expect(slotsOfCalls(after - 1).flat()).toContain(0);
+    await finish();
+  });
+
+  test("have shorter calls the sooner after another sequence they are, and whole steps again later", async () => {
+    const tokenMs = 10;
+    const { scheduler, step, answers, batcher, clock, finish, startsMs } = setUp({ slots: 4, say: endless, tokenMs });
+    for (const id of [1, 2, 3]) {
+      scheduler.submit(sequenceRequest(id, { maxTokens: 110, priority: "batch" }), letters(4, id));
+    }
+    for (let steps = 0; steps < 20; steps++) await step();
+    scheduler.submit(sequenceRequest(4, { maxTokens: 3 }), letters(4, 4));
+    while (answers.get(4)?.finished === undefined) await step();
+    // The last look at it was before its last token.
+    const quietSinceMs = clock.now() - tokenMs;
+    const before = batcher.calls.length;
+    clock.advance(250);
+    for (let steps = 0; steps < 60; steps++) await step();
+    const widths = batcher.calls.slice(before, startsMs.length).map((call) => call.length);
+    for (const [index, width] of widths.entries()) {
+      const quietMs = Number(startsMs[before + index]) - quietSinceMs;
+      expect(width * tokenMs).toBeLessThanOrEqual(Math.max(tokenMs, quietMs / 20));
+    }
+    expect(widths.slice(0, 3)).toEqual([1, 1, 1]);
+    expect(widths.slice(-5)).toEqual([3, 3, 3, 3, 3]);
+    await finish();
+  });
+
+  test("begin no prompt soon after another sequence, since a chunk can't be shortened", async () => {
+    const { scheduler, step, drain, answers, batcher, clock, finish, startsMs } = setUp({ say: endless, tokenMs: 10 });
+    scheduler.submit(sequenceRequest(1, { maxTokens: 100, priority: "batch" }), letters(4));
+    for (let steps = 0; steps < 5; steps++) await step();
+    scheduler.submit(sequenceRequest(2, { maxTokens: 3 }), letters(4, 2));
+    while (answers.get(2)?.finished === undefined) await step();
+    const quietSinceMs = clock.now() - 10;
+    const before = batcher.calls.length;
+    scheduler.submit(sequenceRequest(3, { maxTokens: 2, priority: "batch" }), letters(12, 3));
+    clock.advance(250);
+    for (let steps = 0; steps < 80; steps++) await step();
+    const first = batcher.calls.findIndex((call, index) => index >= before && call.some(({ slot }) => slot !== 0));
+    // A chunk takes 40 ms.
+    expect(Number(startsMs[first]) - quietSinceMs).toBeGreaterThanOrEqual(20 * 40);
+    expect(Number(startsMs[first]) - quietSinceMs).toBeLessThan(20 * 40 + 50);
+    expect(first - before).toBeGreaterThan(20);
+    await drain();
+    expect(answers.get(3)?.finished?.completionTokens).toBe(2);
     await finish();
   });
 
