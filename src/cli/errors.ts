@@ -25,11 +25,14 @@ export class NoGatewayError extends CommandError {
 /** The gateway has refused a request. */
 export class RefusedError extends CommandError {
   override readonly exitCode: number;
+  /** The gateway's word for what is wrong, such as `local_only`. */
+  readonly code: string | undefined;
 
   /** @param status that of its response */
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, code?: string) {
     super(message);
     this.exitCode = status === 429 || status === 503 ? EXIT.busy : status < 500 ? EXIT.refused : EXIT.failed;
+    this.code = code;
   }
 }
 

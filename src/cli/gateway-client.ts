@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { z } from "zod";
 import { ADMIN_KEY_VARIABLE, CLIENT_KEYS, type KeyVariables, OPERATOR_KEYS } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
 import { shellCommand } from "../version.ts";
@@ -22,6 +23,8 @@ export type GatewayClient = {
   readonly destination: (path: string) => { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   /** The data of a streamed answer's events. `signal` aborts only this call. */
   readonly stream: (path: string, body: object, signal?: AbortSignal) => AsyncIterable<unknown>;
+  /** A client whose calls have these headers too. */
+  readonly withHeaders: (more: Readonly<Record<string, string>>) => GatewayClient;
   /** The data of the events at a path that is read. */
   readonly follow: (path: string) => AsyncIterable<unknown>;
 };
@@ -34,6 +37,8 @@ export type Credentials = {
   readonly key?: string | undefined;
   /** Whether stored answers are welcome, and answers are stored; not if absent, since a trial must generate its own. */
   readonly usesCache?: boolean;
+  /** Further headers of each call. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** @param url with or without `/v1`, which the official clients want */
@@ -41,7 +46,7 @@ export function createGatewayClient(
   url: string,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-  { keyVariables = CLIENT_KEYS, key: given, usesCache = false }: Credentials = {},
+  { keyVariables = CLIENT_KEYS, key: given, usesCache = false, headers: more = {} }: Credentials = {},
 ): GatewayClient {
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "");
   // An empty variable counts as not set.
@@ -50,6 +55,7 @@ export function createGatewayClient(
   const ownHeaders = {
     ...(usesCache ? {} : { "cache-control": "no-store" }),
     ...(key ? { authorization: `Bearer ${key}` } : {}),
+    ...more,
   };
 
   const jsonHeaders = { "content-type": "application/json", ...ownHeaders };
@@ -72,7 +78,7 @@ export function createGatewayClient(
         },
       );
     }
-    if (!response.ok) throw new RefusedError(response.status, await readRefusal(response, keyVariables, keyVariable));
+    if (!response.ok) throw await readRefusal(response, keyVariables, keyVariable);
     return response;
   }
 
@@ -103,6 +109,8 @@ export function createGatewayClient(
     download: async (path) => (await send(path, {})).body ?? new Blob([]).stream(),
     stream: (path, body, signal) =>
       readEvents(path, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) }),
+    withHeaders: (headers) =>
+      createGatewayClient(url, env, signal, { keyVariables, key: given, usesCache, headers: { ...more, ...headers } }),
     follow: (path) => readEvents(path, {}),
   };
 }
@@ -112,19 +120,31 @@ function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-async function readRefusal(response: Response, variables: KeyVariables, used: string | undefined): Promise<string> {
-  const text = await response.text();
+const refusalSchema = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
+
+async function readRefusal(
+  response: Response,
+  variables: KeyVariables,
+  used: string | undefined,
+): Promise<RefusedError> {
   const { status, url } = response;
+  const text = await response.text();
   const names = used === KEY_FLAG ? KEY_FLAG : variables.join(" or ");
   // The gateway's own words call a key incorrect that was not given, for the sake of official clients.
   if (status === 401 && used === undefined)
-    return `The gateway at ${new URL(url).origin} needs a key. Set ${names} to one.`;
+    return new RefusedError(status, `The gateway at ${new URL(url).origin} needs a key. Set ${names} to one.`);
   const needsAdmin = status === 403 && used !== undefined && used !== ADMIN_KEY_VARIABLE && variables === OPERATOR_KEYS;
   const hint = status === 401 ? ` Set ${names} to another key.` : needsAdmin ? ` Set ${ADMIN_KEY_VARIABLE} to it.` : "";
+  const refusal = refusalSchema.safeParse(parseJson(text)).data?.error;
+  const message = refusal?.message ?? `The gateway answered with status ${status}.`;
+  return new RefusedError(status, `${message}${hint}`, refusal?.code ?? undefined);
+}
+
+function parseJson(text: string): unknown {
   try {
-    return `${String(JSON.parse(text).error.message)}${hint}`;
+    return JSON.parse(text);
   } catch {
-    return `The gateway answered with status ${response.status}.${hint}`;
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Flags } from "../config/load.ts";
 import { readVersion, shellCommand } from "../version.ts";
 import { addAskCommands } from "./ask/commands.ts";
+import { addAssistCommand } from "./assist/commands.ts";
 import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import { addChatCommand } from "./chat/commands.ts";
@@ -117,6 +118,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addChatCommand(program, context, done);
   addRunCommand(program, context, done);
   addAskCommands(program, context, done);
+  addAssistCommand(program, context, done);
   addConnectCommand(program, context, done);
   addMcpCommand(program, context, done);
 

@@ -56,13 +56,18 @@ export type Conversation = {
   readonly clear: () => void;
 };
 
-/** @param sampling fields of each request */
+/** @param given `before` are messages that were said before; `sampling` are fields of each request */
 export function createConversation(
   client: Pick<GatewayClient, "stream">,
-  given: { readonly model: string; readonly system: string; readonly sampling: object },
+  given: {
+    readonly model: string;
+    readonly system: string;
+    readonly before?: readonly Message[];
+    readonly sampling: object;
+  },
   now: () => number = () => performance.now(),
 ): Conversation {
-  let messages: readonly Message[] = [];
+  let messages: readonly Message[] = given.before ?? [];
   return {
     model: given.model,
     system: given.system,

@@ -6,12 +6,12 @@ import { didYouMean } from "../../config/suggest.ts";
 import { shellCommand } from "../../version.ts";
 import { canAsk, confirm } from "../confirm.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { escapeAllButLayout, escapeControls } from "../controls.ts";
+import { escapeControls } from "../controls.ts";
+import { paintDiff } from "../diff.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
 import { watchInterrupts } from "../interrupts.ts";
 import { reachRunning } from "../reach-gateway.ts";
-import { paintFor } from "../style.ts";
 import { formatTable } from "../table.ts";
 import { type Change, describeChange, planChange, writeChange } from "./change.ts";
 import { CLIENTS, type Client, type Places, type Target } from "./clients.ts";
@@ -180,13 +180,4 @@ async function isWanted(path: string, context: CliContext): Promise<boolean> {
 function remarks({ isAgent, title }: Client, { context: tokens, model }: Target): string {
   if (isAgent !== true || tokens >= AGENT_CONTEXT) return "";
   return `${title} sends thousands of tokens before your first word, and ${model} has a context of ${tokens}. Serve it with --context 32768 or more.\n`;
-}
-
-function paintDiff(diff: string, context: CliContext): string {
-  const paint = paintFor(context.stdout, context);
-  return diff
-    .split("\n")
-    .map((line) => escapeAllButLayout(line))
-    .map((line) => (line.startsWith("+") ? paint("green", line) : line.startsWith("-") ? paint("red", line) : line))
-    .join("\n");
 }

@@ -1,0 +1,44 @@
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
+import { applyEdits, type Edit, EditError } from "./edits.ts";
+
+/** A file grows by an edit, but not to more than this. */
+const MAX_BYTES = 1024 * 1024;
+
+/** A file before and after; undefined where there is none. */
+export type Change = { readonly path: string; readonly before: string | undefined; readonly after: string | undefined };
+
+/**
+ * What edits make of files. Throws an EditError for an edit of another file, and as `applyEdits`.
+ *
+ * @param files the texts of the files that may be edited; undefined for one that doesn't exist yet
+ */
+export function planChanges(edits: readonly Edit[], files: ReadonlyMap<string, string | undefined>): readonly Change[] {
+  return [...Map.groupBy(edits, ({ path }) => path)].map(([path, group]) => {
+    if (!files.has(path)) {
+      throw new EditError(
+        `${JSON.stringify(path)} is none of the files that may be edited: ${[...files.keys()].join(", ")}.`,
+      );
+    }
+    const before = files.get(path);
+    const after = applyEdits(path, before ?? "", group);
+    if (Buffer.byteLength(after) > MAX_BYTES) throw new EditError(`${path} would have more than ${MAX_BYTES} bytes.`);
+    return { path, before, after };
+  });
+}
+
+/** Changes as one diff. */
+export function describeChanges(changes: readonly Change[]): string {
+  return changes
+    .map(({ path, before, after }) =>
+      createTwoFilesPatch(
+        before === undefined ? "/dev/null" : `a/${path}`,
+        after === undefined ? "/dev/null" : `b/${path}`,
+        before ?? "",
+        after ?? "",
+        undefined,
+        undefined,
+        { context: 3, headerOptions: FILE_HEADERS_ONLY },
+      ),
+    )
+    .join("");
+}

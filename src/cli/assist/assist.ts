@@ -1,0 +1,86 @@
+import { fitSources } from "../../assist/budget.ts";
+import { openJournal } from "../../assist/journal.ts";
+import { PathError } from "../../assist/paths.ts";
+import { NotReplacedError, recover } from "../../assist/replace-files.ts";
+import { openRepository, type Repository } from "../../assist/repository.ts";
+import { GitError } from "../../assist/run-git.ts";
+import { quote } from "../../assist/sources.ts";
+import type { Flags } from "../../config/load.ts";
+import { PresetError } from "../../prompts/preset.ts";
+import { readSampling } from "../ask/ask.ts";
+import { withGateway } from "../ask/with-gateway.ts";
+import type { Ending, Reader } from "../chat/conversation.ts";
+import type { CliContext } from "../context.ts";
+import { CommandError } from "../errors.ts";
+import { type Answerer, chooseAnswerer } from "./answerer.ts";
+import type { Gathered } from "./gather.ts";
+import { loadPrompt } from "./prompts.ts";
+import { type Context, showContext, tellLeftOut } from "./show-context.ts";
+
+/** What a command of `assist` works with. */
+export type Work = {
+  readonly repository: Repository;
+  readonly flags: Flags;
+  readonly context: CliContext;
+  readonly signal: AbortSignal;
+  readonly answerer: Answerer;
+};
+
+/** A question with the sources that fit. */
+export type Asked = {
+  readonly context: Context;
+  /** @param more further fields of the request; `hint` is said after the question */
+  readonly ask: (reader: Reader, more?: object, hint?: string) => Promise<Ending>;
+};
+
+/**
+ * Runs a command in the repository around the current folder: first `look`, which needs no model, then `work`, with a model that answers by the
+ * prompt `name`. Throws a CommandError.
+ */
+export async function withAnswerer<Found>(
+  name: string,
+  flags: Flags,
+  context: CliContext,
+  look: (repository: Repository) => Promise<Found>,
+  work: (work: Work, found: Found) => Promise<void>,
+): Promise<number> {
+  const sampling = readSampling(flags);
+  try {
+    const repository = await openRepository(context.cwd, context.env);
+    await recover(repository.root, openJournal(repository.stateFolder));
+    const found = await look(repository);
+    return await withGateway(flags, context, async (gateway, { signal }) => {
+      const prompt = await loadPrompt(name, gateway.config, context.cwd);
+      const options = { prompt, context, signal, sampling, allowRemote: flags.allowRemote === true };
+      const answerer = await chooseAnswerer(gateway, options);
+      await work({ repository, flags, context, signal, answerer }, found);
+    });
+  } catch (error) {
+    throw asCommandError(error);
+  }
+}
+
+/** What git or a prompt's file says is for the user to mend. */
+export function asCommandError(error: unknown): unknown {
+  return error instanceof GitError ||
+    error instanceof PathError ||
+    error instanceof PresetError ||
+    error instanceof NotReplacedError
+    ? new CommandError(error.message, { cause: error })
+    : error;
+}
+
+/** Puts as many sources before a question as fit the model's context, and says what doesn't. */
+export async function prepare(
+  { answerer, flags, context }: Work,
+  gathered: Pick<Gathered, "sources" | "leftOut">,
+  question: string,
+): Promise<Asked> {
+  const room = await answerer.roomFor(question);
+  const { placed, leftOut } = await fitSources(gathered.sources, answerer.count, room);
+  const input = [...placed.map(quote), question].join("\n");
+  const shown = { placed, leftOut: [...gathered.leftOut, ...leftOut], input };
+  tellLeftOut(shown.leftOut, context);
+  if (flags.showContext === true && flags.json !== true) showContext(shown, answerer, context);
+  return { context: shown, ask: (reader, more, hint = "") => answerer.ask(`${input}${hint}`, reader, more) };
+}
