@@ -33,13 +33,20 @@ export type Library = {
 };
 
 /** How far a download is. */
-export type Pull = { readonly status: string; readonly share: number | undefined; readonly error?: unknown };
+export type Pull = {
+  readonly status: string;
+  readonly share: number | undefined;
+  /** Why its quantization was chosen, if none was named. */
+  readonly choice?: string;
+  readonly error?: unknown;
+};
 
 type Progress = {
   readonly status?: string;
   readonly error?: string;
   readonly total?: number;
   readonly completed?: number;
+  readonly choice?: string;
 };
 
 export const library = signal<Library | undefined>(undefined);
@@ -89,12 +96,15 @@ export async function pull(name: string): Promise<void> {
   note(name, { status: "asking", share: undefined });
   try {
     const lines = readLines<Progress>("/api/pull", { method: "POST", body: { model: name }, signal: stop.signal });
-    for await (const { status = "", error, total, completed } of lines) {
+    let choice: string | undefined;
+    for await (const { status = "", error, total, completed, ...line } of lines) {
       if (error !== undefined) throw new ApiError(error, 0);
       const share = total === undefined || total === 0 ? undefined : (completed ?? 0) / total;
-      note(name, { status: wordOf(status), share });
+      choice = line.choice ?? choice;
+      note(name, { status: wordOf(status), share, ...(choice !== undefined && { choice }) });
     }
-    note(name, undefined);
+    // What was chosen is read after the download, too.
+    note(name, choice === undefined ? undefined : { status: "here", share: undefined, choice });
   } catch (error) {
     note(name, stop.signal.aborted ? undefined : { status: "failed", share: undefined, error });
   } finally {

@@ -22,7 +22,7 @@ export function PullForm() {
         <span class="unseen">Model to pull</span>
         <input
           type="text"
-          placeholder="hf:owner/repo:QUANT"
+          placeholder="hf:owner/repo"
           spellcheck={false}
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
@@ -31,9 +31,10 @@ export function PullForm() {
       <Button type="submit" disabled={wanted === ""}>
         Pull
       </Button>
-      {others.map(([each, { status, error }]) => (
+      {others.map(([each, { status, choice, error }]) => (
         <p key={each} class="models-other" aria-live="polite">
           {each}: {error instanceof Error ? error.message : status}
+          {choice !== undefined && `. ${choice}`}
         </p>
       ))}
     </form>

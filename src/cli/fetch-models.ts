@@ -116,13 +116,14 @@ export async function resolveModels(names: readonly string[], cwd: string): Prom
 export async function fetchModel(reference: ModelReference, options: FetchOptions): Promise<LocalModel> {
   const { env, stderr, signal } = options;
   signal.throwIfAborted();
-  const view = showProgress(stderr, reference.id);
+  const view = showProgress(stderr, nameOf(reference));
   try {
     return await ensureModel(reference, {
       modelsDir: resolve(options.cwd, options.modelsDir),
       env,
       signal,
       onProgress: view.update,
+      onChoice: (why) => void stderr.write(`${nameOf(reference)}: ${why}.\n`),
     });
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -134,4 +135,10 @@ export async function fetchModel(reference: ModelReference, options: FetchOption
   } finally {
     view.stop();
   }
+}
+
+/** A model as it was asked for, while its quantization isn't chosen yet. */
+function nameOf(reference: ModelReference): string {
+  const source = reference.type === "remote" ? reference.sources[0] : undefined;
+  return source?.type === "hub" && source.isOpen === true ? source.uri : reference.id;
 }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { type KeyVariables, OPERATOR_KEYS, URL_VARIABLE } from "../config/environment.ts";
 import { type Flags, loadConfig } from "../config/load.ts";
@@ -6,6 +7,7 @@ import { didYouMean } from "../config/suggest.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import type { RunningGateway } from "../gateway/start.ts";
 import { UnknownModelError } from "../models/errors.ts";
+import { settle } from "../models/index.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { shellCommand } from "../version.ts";
 import type { CliContext } from "./context.ts";
@@ -61,7 +63,7 @@ export async function reachGateway(
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
   const { config } = loadConfig({ flags: withoutKey(flags), env, cwd });
-  const wanted = flags.model === undefined ? [] : await nameModels(config.model, cwd);
+  const wanted = flags.model === undefined ? [] : await nameModels(config.model, cwd, config.modelsDir);
   const models = wanted.map(({ id }) => id);
   const found = await findRunning(flags, config, wanted, {
     env,
@@ -145,12 +147,12 @@ function withoutKey({ apiKey: _, ...flags }: Flags): Flags {
 /** A model by the id that a gateway gives it. `unknown` says that it is no model to download, so that only a gateway may know its name. */
 type Wanted = { readonly id: string; readonly unknown?: UnknownModelError };
 
-function nameModels(names: readonly string[], cwd: string): Promise<readonly Wanted[]> {
+function nameModels(names: readonly string[], cwd: string, modelsDir: string): Promise<readonly Wanted[]> {
   return Promise.all(
     names.map(async (name): Promise<Wanted> => {
       try {
         const [reference] = await resolveModels([name], cwd);
-        return { id: reference?.id ?? name };
+        return { id: reference === undefined ? name : (await settle(reference, resolve(cwd, modelsDir))).reference.id };
       } catch (error) {
         if (error instanceof UnknownModelError) return { id: name, unknown: error };
         throw error;

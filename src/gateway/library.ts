@@ -52,7 +52,7 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
     const names = known.models.map((model) => model.name).join(", ");
     throw new LibraryError(
       "unknown",
-      `There is no model '${name.slice(0, 128)}'. Pull one from the catalogue (${names}), or hf:owner/repo:QUANT.`,
+      `There is no model '${name.slice(0, 128)}'. Pull one from the catalogue (${names}), or hf:owner/repo.`,
     );
   }
 
@@ -71,7 +71,7 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
         isGiven: (id) => given().some((model) => model.id === id),
       }),
 
-    async pull(name, { signal, onProgress }) {
+    async pull(name, { signal, onProgress, onChoice = () => {} }) {
       const served = directory.find(name);
       if (served !== undefined) return { id: served.id, isNew: false };
       const reference = await resolve(name);
@@ -79,7 +79,10 @@ export function createLibrary(options: LibraryOptions): ModelLibrary {
         throw new LibraryError("busy", `${MAX_PULLS} models are already being pulled. Wait until one is complete.`);
       pulls += 1;
       try {
-        const model = await ensureModel(reference, { modelsDir, env, signal, onProgress });
+        const model = await ensureModel(reference, {
+          ...{ modelsDir, env, signal, onProgress, onChoice },
+          memoryBytes: options.memory.budgetBytes - options.memory.pinnedBytes,
+        });
         const isNew = directory.find(model.id) === undefined;
         if (isNew) await serve(model);
         pulled.set(model.id, reference);

@@ -8,6 +8,7 @@ import { findInstalled, listModelsDir } from "./installed.ts";
 import { withLock } from "./lock.ts";
 import { createProgressReporter, type Progress } from "./progress.ts";
 import type { ModelReference, RemoteReference } from "./reference.ts";
+import { settle } from "./settle.ts";
 import { fetchFromSources, type SourceSettings } from "./sources.ts";
 
 /** A model that can be loaded: its file is complete and valid for llama.cpp. */
@@ -47,7 +48,14 @@ export type EnsureOptions = {
   readonly now?: () => number;
   /** Returns the free bytes on the disk of a folder. */
   readonly freeBytes?: (folder: string) => Promise<number>;
+  /** The memory that the model may take, by which a quantization is chosen where none is named; by default most of what is free. */
+  readonly memoryBytes?: number;
+  /** Gets the chosen quantization, with the reason. */
+  readonly onChoice?: (why: string) => void;
 };
+
+/** Of the free memory; other programs need some, too. */
+const MEMORY_SHARE = 0.9;
 
 /**
  * Ensures that a model is on the disk, and returns it. Checks the header and size of an existing file. Otherwise downloads the model from
@@ -58,26 +66,35 @@ export type EnsureOptions = {
  * @throws ModelUnavailableError if no source has it; it lists all attempts.
  * Throws the signal's reason when aborted.
  */
-export async function ensureModel(reference: ModelReference, options: EnsureOptions): Promise<LocalModel> {
+export async function ensureModel(wanted: ModelReference, options: EnsureOptions): Promise<LocalModel> {
   options.signal?.throwIfAborted();
-  if (reference.type === "local") return describeFile(reference, resolve(reference.path));
+  if (wanted.type === "local") return describeFile(wanted, resolve(wanted.path));
   const modelsDir = resolve(options.modelsDir);
+  const ownSettings = settingsOf(options);
+  const signal = options.signal ?? new AbortController().signal;
+  const budgetBytes = options.memoryBytes ?? MEMORY_SHARE * process.availableMemory();
+  const { reference, why } = await settle(wanted, modelsDir, { ...ownSettings, signal, budgetBytes });
+  if (why !== undefined) options.onChoice?.(why);
+  if (reference.type === "local") return describeFile(reference, resolve(reference.path));
   const installed = await checkInstalled(reference, modelsDir);
   if (installed !== undefined) return installed;
 
   const downloadsDir = await openDownloads(modelsDir);
-  const settings = settingsOf(options);
-  const waiting = createProgressReporter("another download of it", options.onProgress, settings.now);
+  const waiting = createProgressReporter("another download of it", options.onProgress, ownSettings.now);
   const lockOptions = {
-    signal: options.signal ?? new AbortController().signal,
+    signal,
     onWait: () => waiting.report("waiting"),
-    pollMs: settings.pollMs,
+    pollMs: ownSettings.pollMs,
   };
-  return withLock(join(downloadsDir, `${reference.stem}.lock`), lockOptions, async (signal) => {
+  return withLock(join(downloadsDir, `${reference.stem}.lock`), lockOptions, async (locked) => {
     // The previous holder of the lock may have downloaded it meanwhile.
     const arrived = await checkInstalled(reference, modelsDir);
     if (arrived !== undefined) return arrived;
-    const { path, sha256 } = await fetchFromSources(reference, { modelsDir, downloadsDir }, { ...settings, signal });
+    const { path, sha256 } = await fetchFromSources(
+      reference,
+      { modelsDir, downloadsDir },
+      { ...ownSettings, signal: locked },
+    );
     return { ...(await describeFile(reference, path)), ...(sha256 !== undefined && { sha256 }) };
   });
 }
@@ -86,7 +103,8 @@ export async function ensureModel(reference: ModelReference, options: EnsureOpti
  * Finds a model on the disk, and checks its header and size; undefined if it isn't downloaded yet.
  * @throws GgufError and ModelFileError like `ensureModel`.
  */
-export async function findModel(reference: ModelReference, modelsDir: string): Promise<LocalModel | undefined> {
+export async function findModel(wanted: ModelReference, modelsDir: string): Promise<LocalModel | undefined> {
+  const { reference } = await settle(wanted, resolve(modelsDir));
   return reference.type === "local"
     ? describeFile(reference, resolve(reference.path))
     : checkInstalled(reference, resolve(modelsDir));

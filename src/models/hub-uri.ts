@@ -1,9 +1,7 @@
 import { posix } from "node:path";
+import { USUAL_QUANTIZATION } from "./choose-quantization.ts";
 import { parseSplitName } from "./gguf/split-name.ts";
 import type { HubSource } from "./reference.ts";
-
-/** The default of llama.cpp and others. */
-const DEFAULT_QUANTIZATION = "Q4_K_M";
 
 const HUB_URI = /^hf:(?<owner>[^/:]+)\/(?<repo>[^/:]+)(?::(?<quantization>[^/:]+)|\/(?<path>[^:]+))?$/i;
 /** The hub's rule for owners and repositories. */
@@ -11,7 +9,7 @@ const REPO_NAME = /^(?!.*(\.\.|--))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$/;
 const QUANTIZATION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
- * Parses `hf:owner/repo:QUANT`, `hf:owner/repo/file.gguf` or `hf:owner/repo` (which means `:Q4_K_M`). Pure.
+ * Parses `hf:owner/repo:QUANT`, `hf:owner/repo/file.gguf` or `hf:owner/repo`, for which `settle` chooses a quantization. Pure.
  * @returns the source, or the problem with the URI.
  */
 export function parseHubUri(uri: string): HubSource | string {
@@ -26,9 +24,10 @@ export function parseHubUri(uri: string): HubSource | string {
     if (!isPlain || !/\.gguf$/i.test(path)) return "the path after the repository must be that of a .gguf file";
     return { ...source, file: { type: "path", path } };
   }
-  const quantization = groups.quantization ?? DEFAULT_QUANTIZATION;
+  const quantization = groups.quantization ?? USUAL_QUANTIZATION;
+  const open = groups.quantization === undefined && ({ isOpen: true } as const);
   if (!QUANTIZATION.test(quantization)) return `${quantization} is not a quantization such as Q4_K_M or Q8_0`;
-  return { ...source, file: { type: "quantization", quantization: quantization.toUpperCase() } };
+  return { ...source, file: { type: "quantization", quantization: quantization.toUpperCase() }, ...open };
 }
 
 /** Returns the id in the API: `owner/repo:QUANT`, or the file's name without `.gguf` and part number. */

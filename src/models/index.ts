@@ -18,3 +18,4 @@ export { estimateModelMemory } from "./memory.ts";
 export type { Progress } from "./progress.ts";
 export type { ModelReference } from "./reference.ts";
 export { resolveModel } from "./resolve.ts";
+export { settle } from "./settle.ts";

@@ -33,6 +33,17 @@ export function pickHubFiles(files: readonly HubFile[], wanted: HubSource["file"
   return completeFiles(match);
 }
 
+/** The models of a repository: each one's path without part number and `.gguf`, its size, and whether all its parts are there. */
+export function listCandidates(
+  files: readonly HubFile[],
+): readonly { readonly name: string; readonly sizeBytes: number; readonly isComplete: boolean }[] {
+  return groupModels(files).map((candidate) => ({
+    name: candidate.name,
+    sizeBytes: candidate.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    isComplete: typeof completeFiles(candidate) !== "string",
+  }));
+}
+
 /** Projectors of image models and calibration data are GGUF files too, but not models. */
 function isModelFile(path: string): boolean {
   return /\.gguf$/i.test(path) && !/(^|[-._])(mmproj|imatrix)([-._]|$)/i.test(posix.basename(path));

@@ -10,6 +10,8 @@ export type HubSource = {
   readonly file:
     | { readonly type: "quantization"; readonly quantization: string }
     | { readonly type: "path"; readonly path: string };
+  /** Set if no quantization was named: the usual one stands for the one that will be chosen. */
+  readonly isOpen?: true;
 };
 
 export type UrlSource = { readonly type: "url"; readonly url: URL };

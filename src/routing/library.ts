@@ -10,6 +10,8 @@ type PullOptions = {
   /** Aborts the download. The received part is kept. */
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PullProgress) => void;
+  /** Gets why a quantization was chosen, if none was named. */
+  readonly onChoice?: (why: string) => void;
 };
 
 /** A model on this machine's disk, or one that can be downloaded by its name. */

@@ -29,10 +29,14 @@ async function createTestLibrary(given: readonly LocalModel[] = []) {
     },
   });
   const phases: string[] = [];
+  const choices: string[] = [];
   const pull = (name: string, signal = new AbortController().signal) =>
-    library.pull(name, { signal, onProgress: ({ phase }) => void phases.push(phase) });
+    library.pull(name, {
+      ...{ signal, onProgress: ({ phase }) => void phases.push(phase) },
+      onChoice: (why) => void choices.push(why),
+    });
   const files = async () => (await readdir(modelsDir)).filter((name) => name.endsWith(".gguf"));
-  return { library, pull, phases, directory, closed, modelsDir, files };
+  return { library, pull, phases, choices, directory, closed, modelsDir, files };
 }
 
 const faultOf = (promise: Promise<unknown>) =>
@@ -49,6 +53,16 @@ describe("the models folder of a gateway", () => {
     expect(phases).toContain("downloading");
     expect(directory.resolve(id).id).toBe(id);
     expect(await pull(NAME)).toEqual({ id, isNew: false });
+  });
+
+  it("chooses a quantization by the memory that models may take, says why, and serves it by the short name too", async () => {
+    const { library, pull, choices, directory, files } = await createTestLibrary();
+    const { id } = await pull("hf:owner/repo");
+    expect(choices).toEqual([expect.stringMatching(/^Q8_0 .* fits into the 8\.0 GiB of memory/)]);
+    expect(await files()).toEqual([FILE]);
+    expect(directory.resolve("hf:owner/repo").id).toBe(id);
+    await library.remove("hf:owner/repo");
+    expect(await files()).toEqual([]);
   });
 
   it("lists the catalogue and its own files, with what each needs and whether it is served", async () => {

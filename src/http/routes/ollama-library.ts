@@ -29,12 +29,17 @@ export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
     const signal = AbortSignal.any([connection, left.signal]);
     const begun = Promise.withResolvers<void>();
     let tell: (line: object) => void = () => {};
+    let choice: object | undefined;
     const done = libraryOf(library)
       .pull(name, {
         signal,
         onProgress(progress) {
           begun.resolve();
           tell(encodeProgress(name, progress));
+        },
+        onChoice(why) {
+          choice = { status: "choosing a quantization", choice: why };
+          tell(choice);
         },
       })
       .catch((error: unknown) => {
@@ -51,6 +56,7 @@ export function pullModel(library: ModelLibrary | undefined): Handler<HttpEnv> {
         start(controller) {
           const write = (line: object) => controller.enqueue(Buffer.from(`${JSON.stringify(line)}\n`));
           write({ status: PHASES.connecting });
+          if (choice !== undefined) write(choice);
           tell = (line) => {
             if (Number(controller.desiredSize) > 0) write(line);
           };

@@ -44,6 +44,9 @@ const FILE_TYPES: readonly (string | undefined)[] = [
   "Q2_0",
 ];
 
+/** All names. */
+export const QUANTIZATION_NAMES: ReadonlySet<string> = new Set(FILE_TYPES.filter((name) => name !== undefined));
+
 /** The flag that llama.cpp sets in a file type which it guessed from the tensors (`LLAMA_FTYPE_GUESSED`). */
 const GUESSED = 1024;
 
