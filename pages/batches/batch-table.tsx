@@ -71,10 +71,10 @@ function Target({ row: { endpoint, model } }: { readonly row: Batch }) {
   );
 }
 
-function Standing({ row: { status, paused, createdMs, endedMs, errors } }: { readonly row: Batch }) {
+function Standing({ row: { status, paused, upstream, createdMs, endedMs, errors } }: { readonly row: Batch }) {
   return (
     <>
-      <Status status={status} paused={paused} />
+      <Status status={status} paused={paused} upstream={upstream} />
       {endedMs !== undefined && <div class="quiet">{describeTime(endedMs - createdMs)}</div>}
       {errors.length > 0 && (
         <details class="batches-errors">

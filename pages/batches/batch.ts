@@ -15,6 +15,8 @@ export type Batch = {
   readonly leftMs: number | undefined;
   /** Why it waits. */
   readonly paused: string | undefined;
+  /** The server that has some of its requests in a batch of its own. */
+  readonly upstream?: string | undefined;
   /** Undefined until it has ended. */
   readonly endedMs: number | undefined;
   /** Why it failed. */
@@ -47,7 +49,8 @@ export type OpenAiBatch = {
   readonly failed_at: number | null;
   readonly expired_at: number | null;
   readonly cancelled_at: number | null;
-  readonly sluice?: Pick<LiveBatch, "requests_per_second" | "eta_seconds" | "paused">;
+  readonly sluice?: Pick<LiveBatch, "requests_per_second" | "eta_seconds" | "paused"> &
+    Partial<Pick<LiveBatch, "upstream">>;
 };
 
 /** As `GET /v1/messages/batches` lists it. */
@@ -98,12 +101,13 @@ export function withLive(batch: Batch, live: LiveBatch | undefined): Batch {
   return { ...batch, model: live.model ?? batch.model, ...live.request_counts, ...paceOf(live) };
 }
 
-function paceOf(told: OpenAiBatch["sluice"]): Pick<Batch, "perSecond" | "leftMs" | "paused"> {
-  const { requests_per_second: perSecond = null, eta_seconds: left = null, paused = null } = told ?? {};
+function paceOf(told: OpenAiBatch["sluice"]): Pick<Batch, "perSecond" | "leftMs" | "paused" | "upstream"> {
+  const { requests_per_second: perSecond = null, eta_seconds: left = null, paused = null, upstream } = told ?? {};
   return {
     perSecond: perSecond ?? undefined,
     leftMs: left === null ? undefined : left * 1_000,
     paused: paused ?? undefined,
+    upstream: upstream?.name,
   };
 }
 

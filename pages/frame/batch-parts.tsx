@@ -23,13 +23,22 @@ const KINDS: Readonly<Record<string, "good" | "warn" | "bad">> = {
   failed: "bad",
 };
 
-/** Its status in the API's words, and why it waits. */
-export function Status({ status, paused }: { readonly status: string; readonly paused: string | undefined }) {
+/** Its status in the API's words, where its requests are, and why it waits. */
+export function Status({
+  status,
+  paused,
+  upstream,
+}: {
+  readonly status: string;
+  readonly paused: string | undefined;
+  readonly upstream: string | undefined;
+}) {
   return (
     <>
       <Word kind={paused === undefined ? (KINDS[status] ?? "plain") : "warn"}>
         {paused === undefined ? status : `${status}, paused`}
       </Word>
+      {upstream !== undefined && <div class="batch-more quiet">in a batch of {upstream}</div>}
       {paused !== undefined && <div class="batch-more quiet">{paused}</div>}
     </>
   );

@@ -25,7 +25,9 @@ export function BatchesCard({ batches }: { readonly batches: readonly LiveBatch[
           { title: "Model", cell: ({ model }) => model },
           {
             title: "Status",
-            cell: ({ status, paused }) => <Status status={status.replaceAll("_", " ")} paused={paused ?? undefined} />,
+            cell: ({ status, paused, upstream }) => (
+              <Status status={status.replaceAll("_", " ")} paused={paused ?? undefined} upstream={upstream?.name} />
+            ),
           },
           { title: "Done", cell: ({ request_counts: counts }) => <Done {...counts} /> },
           {

@@ -1,8 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 
-/** Sends a request into the gateway, under a key and at batch class. */
-export type Door = (path: string, init: RequestInit) => Promise<Response>;
+/** An answer that another server has given to a request in a batch of its own. */
+export type Replay = {
+  readonly status: number;
+  /** JSON. */
+  readonly body: string;
+};
+
+/** Sends a request into the gateway, under a key and at batch class. One that was answered elsewhere gets that answer, and is not asked again. */
+export type Door = (path: string, init: RequestInit, replay?: Replay) => Promise<Response>;
 
 /** The answer to a line's request. */
 export type Answer = {
@@ -72,6 +79,21 @@ function retryAfterOf(headers: Headers): number | undefined {
   const seconds = Number(headers.get("retry-after") ?? Number.NaN);
   const known = Number.isFinite(ms) ? ms : seconds * 1000;
   return Number.isFinite(known) ? Math.max(1, known) : undefined;
+}
+
+/** Has a request answered by what another server has answered already. Undefined if that is no answer. Rejects with the signal's reason. */
+export async function attemptReplay(
+  { door, path, body, signal }: Pick<AttemptOptions, "door" | "path" | "body" | "signal">,
+  replay: Replay,
+): Promise<Answer | undefined> {
+  const headers = { "content-type": "application/json" };
+  const response = await door(path, { method: "POST", headers, body, signal }, replay);
+  const text = await response.text();
+  signal.throwIfAborted();
+  const { status } = response;
+  const isAnswer = replay.status <= 299 ? status <= 299 : status !== 429 && status < 500;
+  if (!isAnswer) return undefined;
+  return { status, requestId: response.headers.get("x-request-id") ?? "", body: onOneLine(text) };
 }
 
 /** JSON as it is, except that it may have line breaks between its values; what is no JSON as a text. */

@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { BatchQueue, BatchRecord, BatchStatus, LiveBatch } from "../store/batches.ts";
 import type { Door } from "./attempt.ts";
 import { createBeginning } from "./begin.ts";
+import type { Elsewhere } from "./elsewhere/remote.ts";
+import type { Stage, StageOptions } from "./elsewhere/stage.ts";
 import { createEnding } from "./end.ts";
 import { type Ledger, type OutputFile, openLedger } from "./ledger.ts";
 import { doneOf, type Progress, readProgress } from "./progress.ts";
@@ -39,6 +41,8 @@ export type JobOptions = {
   readonly door: Door;
   /** Headers that the endpoint needs. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What other servers do of it, and what makes that; absent if they do nothing. */
+  readonly elsewhere?: JobElsewhere | undefined;
   /** How many requests a model runs at once. */
   readonly parallel: (model: string | undefined) => number;
   readonly maxLineBytes: number;
@@ -52,6 +56,14 @@ export type JobOptions = {
   readonly now: () => number;
   readonly logger: Logger;
 };
+
+type JobElsewhere = Pick<StageOptions, "segments" | "bounds"> & {
+  readonly of: Elsewhere;
+  readonly createStage: (options: StageOptions) => Stage;
+};
+
+/** Servers are told to stop when a batch is given up; they are not waited for longer. */
+const ABANDON_MS = 10_000;
 
 /** How long a batch rests whose key's files have no more room. */
 const FULL_REST_MS = 10_000;
@@ -71,6 +83,7 @@ export function createJob(options: JobOptions): Job {
     isCancelled: () => queue.statusOf(id) !== "in_progress",
   });
   const ending = createEnding({ ...options, openOutput });
+  let stage: Stage | undefined;
 
   function look(): void {
     stopIfCancelled(queue.statusOf(id));
@@ -132,9 +145,14 @@ export function createJob(options: JobOptions): Job {
       onPause: (reason) => logger.error({ batch: id, err: reason }, "a batch waits: its results can't be stored"),
     });
     ledger = book;
-    const lines = readLines(input, progress.next, maxLineBytes);
-    const rest = skipDone(lines, new Set(progress.beyond), ends);
-    const end = await requests.make({ lines: rest, book, rate: speed, signal });
+    const make = (lines: ReturnType<typeof skipDone>) => requests.make({ lines, book, rate: speed, signal });
+    stage = openStage(make);
+    // Also where all lines have a result: the server may still have files of it.
+    const staged = await stage?.run({ input, book, ends, signal });
+    if (typeof staged === "object" && "untilMs" in staged) return staged.untilMs;
+    const { next, beyond } = book.progress;
+    const rest = skipDone(readLines(input, next, maxLineBytes), new Set(beyond), ends);
+    const end = typeof staged === "object" ? staged.end : await make(rest);
     if (end === "stopped") return undefined;
     if (end === "full") return clock.now() + FULL_REST_MS;
     if (end === "refused") return requests.backMs();
@@ -143,18 +161,45 @@ export function createJob(options: JobOptions): Job {
     return undefined;
   }
 
+  /** Undefined if no other server may have any of it. */
+  function openStage(make: StageOptions["make"]): Stage | undefined {
+    const { elsewhere } = options;
+    return elsewhere?.createStage({
+      ...{ ...options, ...elsewhere, elsewhere: elsewhere.of, room, make },
+      model: () => modelOf(queue.get(id)),
+      isCancelled: () => queue.statusOf(id) !== "in_progress",
+    });
+  }
+
+  async function giveUp(): Promise<void> {
+    const left = stage ?? openStage(async () => "stopped");
+    await left
+      ?.abandon(AbortSignal.timeout(ABANDON_MS))
+      .catch((error: unknown) => logger.warn({ batch: id, err: error }, "an upstream may still work on a batch"));
+    await ending.giveUp();
+  }
+
   return {
     look,
     run,
-    giveUp: ending.giveUp,
+    giveUp,
     live() {
+      const elsewhere = ledger && stage?.live(ledger.progress);
       return {
-        perSecond: rate?.perSecond(),
-        secondsLeft: ledger && rate?.secondsLeft(ledger.progress.total),
-        pausedFor: ledger?.writer.pausedFor ?? room.reason() ?? requests.pausedFor(),
+        // What another server does comes all at once.
+        perSecond: elsewhere === undefined ? rate?.perSecond() : undefined,
+        secondsLeft: elsewhere === undefined ? ledger && rate?.secondsLeft(ledger.progress.total) : undefined,
+        pausedFor: ledger?.writer.pausedFor ?? room.reason() ?? stage?.trouble() ?? requests.pausedFor(),
+        ...(elsewhere && { elsewhere }),
       };
     },
   };
+}
+
+/** The model of all of its requests; undefined if they have several. */
+function modelOf(record: BatchRecord | undefined): string | undefined {
+  const { model }: { model?: unknown } = Object(JSON.parse(record?.body ?? "{}"));
+  return typeof model === "string" ? model : undefined;
 }
 
 /** What is recorded now, which may be newer than the record. */

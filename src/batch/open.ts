@@ -2,18 +2,21 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import type { FolderFiles } from "../files/files.ts";
-import type { LiveBatch } from "../store/batches.ts";
+import type { BatchRecord, LiveBatch } from "../store/batches.ts";
 import type { State } from "../store/state.ts";
 import type { Door } from "./attempt.ts";
+import type { Elsewhere } from "./elsewhere/remote.ts";
 import type { Runner } from "./runner.ts";
 
 export type OpenBatchesOptions = {
-  readonly state: Pick<State, "batchQueue" | "exists">;
+  readonly state: Pick<State, "batchQueue" | "segments" | "exists">;
   /** The state file's path, or `:memory:`. */
   readonly stateFile: string;
   readonly files: () => Promise<FolderFiles>;
   /** A door for the requests of a key. They rest while others are there, until that time in Unix ms. */
   readonly doorFor: (keyId: string | undefined, restUntilMs: number) => Door;
+  /** What other servers may do of a batch, in batches of their own; undefined if none may do anything. */
+  readonly elsewhereFor?: (batch: BatchRecord) => Elsewhere | undefined;
   /** How many requests a model runs at once; undefined if unknown. */
   readonly slotsOf: (model: string | undefined) => number | undefined;
   /** How long the files of a batch are kept after its end, in ms. */
@@ -60,9 +63,10 @@ export function openBatches(options: OpenBatchesOptions): Batches {
   }
 
   async function load(): Promise<Runner> {
-    const [{ createRunner }, { createJob }, { tryLock }, { folder }] = await Promise.all([
+    const [{ createRunner }, { createJob }, { createStage }, { tryLock }, { folder }] = await Promise.all([
       import("./runner.ts"),
       import("./job.ts"),
+      import("./elsewhere/stage.ts"),
       import("../store/lock.ts"),
       files(),
     ]);
@@ -74,9 +78,13 @@ export function openBatches(options: OpenBatchesOptions): Batches {
       parallel: (model: string | undefined) => slotsOf(model) ?? USUAL_SLOTS,
       filesEndMs: (body: string, atMs: number) => atMs + lifeMs(body),
     };
+    const elsewhereOf = (record: BatchRecord) => {
+      const of = options.elsewhereFor?.(record);
+      return of && { of, createStage, segments: state.segments };
+    };
     runner = createRunner({
       ...forJobs,
-      createJob: (record, door) => createJob({ ...forJobs, record, door }),
+      createJob: (record, door) => createJob({ ...forJobs, record, door, elsewhere: elsewhereOf(record) }),
       async tryLock() {
         // Nobody else can open a state in memory.
         if (stateFile === ":memory:") return { release() {} };

@@ -50,14 +50,17 @@ export class TooManyBlankLinesError extends Error {
 /**
  * Reads a file's lines from a place on, with at most one of them in memory, and none that has more than `maxBytes`.
  * Throws `TooManyBlankLinesError` if more than `maxBlank` lines are blank.
+ *
+ * @param chunkBytes how much is read at once
  */
 export async function* readLines(
   handle: Input,
   from: Place,
   maxBytes: number,
   maxBlank = Number.POSITIVE_INFINITY,
+  chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Line> {
-  const chunk = Buffer.alloc(CHUNK_BYTES);
+  const chunk = Buffer.alloc(chunkBytes);
   let { line, offset: start } = from;
   let number = 0;
   let blank = 0;
@@ -83,7 +86,7 @@ export async function* readLines(
   }
 
   for (let position = start; ; ) {
-    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position);
+    const { bytesRead } = await handle.read(chunk, 0, chunkBytes, position);
     if (bytesRead === 0) break;
     const filled = chunk.subarray(0, bytesRead);
     for (let at = 0; at < bytesRead; ) {

@@ -142,6 +142,11 @@ export function createRunner(options: RunnerOptions): Runner {
     resting.set(id, { untilMs: clock.now() + ms, failures });
   }
 
+  /** A rest ends with the batch's window, unless that is over. */
+  function untilBefore(untilMs: number, endMs: number): number {
+    return clock.now() < endMs ? Math.min(untilMs, endMs) : untilMs;
+  }
+
   async function start({ id, tenant }: UnfinishedBatch): Promise<void> {
     const record = await queue.get(id);
     if (record === undefined || stopping.signal.aborted) return;
@@ -151,7 +156,7 @@ export function createRunner(options: RunnerOptions): Runner {
       .run(stopping.signal)
       .then((untilMs) => {
         if (untilMs === undefined) resting.delete(id);
-        else resting.set(id, { untilMs: Math.min(untilMs, endMs), failures: 0, live: job.live() });
+        else resting.set(id, { untilMs: untilBefore(untilMs, endMs), failures: 0, live: job.live() });
       })
       .catch(async (error: unknown) => {
         if (stopping.signal.aborted) return;

@@ -150,12 +150,20 @@ const groupSchema = z
     local: z.boolean().default(false),
     /** Whether the response cache may keep its answers. */
     cache: z.boolean().default(false),
+    /** Whether batches of its models go to its own API for batches, where it has one. */
+    batch: z.boolean().default(false),
+    /** By which part of the price its batches are cheaper. */
+    batchDiscount: z.number().min(0).max(1).optional(),
     /** Headers that get the session's id, in the place of the kind's own. */
     sessionHeaders: z.array(headerName).max(8).optional(),
   })
   .refine(({ apiKeyEnv, apiKeyFile }) => apiKeyEnv === undefined || apiKeyFile === undefined, {
     path: ["apiKeyFile"],
     params: { reason: "apiKeyEnv is given too" },
+  })
+  .refine(({ kind, batch }) => !batch || (kind !== "anthropic" && kind !== "ollama"), {
+    path: ["batch"],
+    params: { reason: "only servers with OpenAI's API get batches as files; leave it out" },
   });
 
 /** One entry of the setting `upstreams`. */

@@ -13,6 +13,7 @@ import { createStreamsDoor, type JournalOptions } from "../http/streams/door.ts"
 import type { Access } from "../keys/access.ts";
 import { outputLifeOf } from "../protocols/batches/batch.ts";
 import { openStreamWriter } from "../store/streams-apart.ts";
+import { createBatchTargets } from "./batch-targets.ts";
 import { composeLayers, type Layers } from "./layers.ts";
 import { createLife, type Life } from "./life.ts";
 import { openLive } from "./live.ts";
@@ -74,8 +75,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const runs = createBackgroundRuns();
   const journal = config.journal ? openJournal(options, parts, (caller) => requestAs(app, caller)) : undefined;
   const streams = createStreamsDoor(config, journal && { journal });
-  const batches = openGatewayBatches(options, parts, (keyId, restUntilMs) =>
-    requestAs(app, { keyId, priority: "batch", restUntilMs }),
+  const batches = openGatewayBatches(
+    options,
+    parts,
+    (keyId, restUntilMs) => (path, init, replay) =>
+      requestAs(app, { keyId, priority: "batch", restUntilMs, replay })(path, init),
+    layers,
   );
   const live = openLive({ ...parts, keys: access.keys, cache: parts.cache.control, batches });
   const life = createLife({ ...parts, ...layers, runs, streams, batches, warmUp, live });
@@ -145,9 +150,15 @@ function openJournal(
 
 function openGatewayBatches(
   { config, logger }: GatewayOptions,
-  { state, files, sharedJobs, directory }: Parts,
+  { state, files, sharedJobs, directory, upstreams, access, settings }: Parts,
   doorFor: Parameters<typeof openBatches>[0]["doorFor"],
+  { lengths }: Pick<Layers, "lengths">,
 ) {
+  const targets = createBatchTargets({
+    ...{ directory, lengths, findKey: access.keys.get },
+    batchesOf: (upstream) => upstreams()?.batchesOf(upstream),
+  });
+  const isBatched = () => settings.current.upstreams.some(({ batch }) => batch);
   const options = {
     doorFor,
     slotsOf: (model: string | undefined) => (model === undefined ? undefined : directory.find(model)?.details().slots),
@@ -159,7 +170,10 @@ function openGatewayBatches(
   };
   return (
     sharedJobs?.openBatches(options) ??
-    openBatches({ ...options, state, stateFile: config.stateFile, files: files.open })
+    openBatches({
+      ...{ ...options, state, stateFile: config.stateFile, files: files.open },
+      elsewhereFor: (record) => (isBatched() ? targets(record) : undefined),
+    })
   );
 }
 

@@ -124,6 +124,9 @@ async function shareJobs({ config, logger, gatewayId, access, state }: SharedPar
       "batches in the state file wait: they are from before batches were shared, and go on when redisShares has no batches",
     );
   }
+  if (config.upstreams.some(({ batch }) => batch)) {
+    logger.warn("batches that gateways share are made request by request, also at upstreams with batch: true");
+  }
   const { openSharedJobs } = await import("../jobs/open.ts");
   await redis.open();
   return openSharedJobs({

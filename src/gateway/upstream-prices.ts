@@ -16,5 +16,12 @@ export async function loadPrices(upstreams: readonly UpstreamSettings[]): Promis
 /** What work costs at a model of an upstream. @param listedPrice the table of prices, if it is loaded */
 export function costAt(upstream: UpstreamSettings, model: UpstreamModel, listedPrice: ListedPrice | undefined): CostOf {
   const listed = listedPrice?.(upstream.baseUrl, model.name);
-  return costElsewhere(model.price ?? upstream.price, listed ?? (() => undefined));
+  return costElsewhere(model.price ?? upstream.price, listed ?? (() => undefined), discountOf(upstream));
+}
+
+/** OpenAI's price list takes half for what is in a batch. */
+const OPENAI_DISCOUNT = 0.5;
+
+function discountOf({ kind, batchDiscount }: UpstreamSettings): number {
+  return batchDiscount ?? (kind === "openai" ? OPENAI_DISCOUNT : 0);
 }

@@ -11,6 +11,7 @@ import type { LoadControl } from "../queue/load-control.ts";
 import { readText } from "../read-file.ts";
 import type { ModelDirectory } from "../routing/directory.ts";
 import { createUpstreamBackend } from "../upstream/backend.ts";
+import type { UpstreamBatches } from "../upstream/batches.ts";
 import type { ListedModel } from "../upstream/model-list.ts";
 import { createUpstreamServer, type UpstreamServer } from "../upstream/server.ts";
 import { type Changes, changesBetween } from "./changes.ts";
@@ -47,6 +48,8 @@ export type Upstreams = {
    * they are, with their connections. Throws a `ConfigError`; nothing has changed then.
    */
   readonly prepare: (settings: readonly UpstreamSettings[]) => Promise<PreparedUpstreams>;
+  /** The batches of an upstream, by its name; undefined if it gets none. */
+  readonly batchesOf: (name: string) => UpstreamBatches | undefined;
   readonly close: () => Promise<void>;
 };
 
@@ -128,6 +131,7 @@ export function createUpstreams({
         throw error;
       }
     },
+    batchesOf: (name) => all.find((upstream) => upstream.name === name)?.batches,
     close: async () => void (await Promise.all([...all, ...leaving].map(({ close }) => close()))),
   };
 }
@@ -143,6 +147,7 @@ function firstAwaited(upstreams: readonly Upstream[], model: string): UpstreamEr
 
 type Upstream = Pick<Upstreams, "named" | "listed" | "awaited" | "close"> & {
   readonly name: string;
+  readonly batches: UpstreamBatches | undefined;
   /** Changes with everything that it depends on. */
   readonly stamp: string;
   /** Asks it once for its models. Adds them to the directory, if there is one yet. */
@@ -239,6 +244,7 @@ function createUpstream(
 
   return {
     name: settings.name,
+    batches: server.batches,
     stamp,
     named: () => named,
     listed: () => [...served.values()],

@@ -5,7 +5,7 @@ import type { Generate, Layer, Settle } from "./layer.ts";
 import type { ModelText } from "./model.ts";
 import type { GenerationRequest } from "./request.ts";
 import type { StepCounts } from "./step-counts.ts";
-import type { WireProtocol } from "./verbatim.ts";
+import type { Verbatim, WireProtocol } from "./verbatim.ts";
 import type { QueuedView, SlotView } from "./view.ts";
 
 /**
@@ -117,12 +117,22 @@ export type Replicas = {
   readonly onStateChange: (listener: (state: BackendState) => void) => () => void;
 };
 
+/** How the batches of another server get a model's requests. */
+type BatchWords = {
+  /** What it calls the model. */
+  readonly model: string;
+  /** The body of a request that is passed on as it came. @param maxTokens the length that its answer may have */
+  readonly write: (verbatim: Verbatim, maxTokens: number | undefined) => string;
+};
+
 /** Another server, behind a backend. */
 type UpstreamPlace = {
   /** Its name in the settings. */
   readonly name: string;
   /** The kind of server that it is, in the settings' words. */
   readonly kind: string;
+  /** How its batches get requests; absent if it gets none in batches. */
+  readonly batch?: BatchWords;
   /** The id of the gateway that it is, if it is one and has told. */
   readonly gatewayId: () => string | undefined;
   /** Whether requests that must stay local may go there, as the operator says. */

@@ -10,6 +10,8 @@ export type Work = {
   readonly joules?: number;
   /** What another server says that it costs, in US dollars. */
   readonly told?: number;
+  /** It was done in a batch of another server, which may be cheaper. */
+  readonly isBatch?: true;
 };
 
 /** What work costs. Unknown parts are absent. */

@@ -31,6 +31,8 @@ export type Usage = {
   readonly reasoningTokens?: number;
   /** What another server says that the answer costs, in US dollars. */
   readonly cost?: number;
+  /** It was answered in a batch of another server. */
+  readonly isBatch?: true;
 };
 
 /**

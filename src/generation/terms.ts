@@ -17,6 +17,13 @@ export type Hold = {
   readonly resume: () => void;
 };
 
+/** An answer of another server that is there already, because it was asked for in a batch. */
+export type Replay = {
+  readonly status: number;
+  /** JSON. */
+  readonly body: string;
+};
+
 /** A request's tenant, and the terms on which it waits for its turn. */
 export type Terms = {
   /** The tenant of the request. All requests of a tenant share its turns in the queue. */
@@ -30,6 +37,8 @@ export type Terms = {
   readonly restUntilMs?: number;
   /** It must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
+  /** What its upstream has answered already. */
+  readonly replay?: Replay;
   /** The ids of the gateways that it has passed through before this one; undefined means none. */
   readonly via?: readonly string[];
   /** The conversation that it belongs to, as the client calls it: requests of one are best answered in one place. */

@@ -43,6 +43,7 @@ export function createTokenCount(): TokenCount {
   let isUsageTold = false;
   let isReplay = false;
   let cost: number | undefined;
+  let isBatch = false;
   let target: string | undefined;
   let engine = { computeMs: 0, joules: 0, isMeasured: true };
   const discarded: WorkOf[] = [];
@@ -79,6 +80,7 @@ export function createTokenCount(): TokenCount {
         told.cached += event.cachedTokens;
         told.completion += event.completionTokens;
         told.reasoning += event.reasoningTokens ?? 0;
+        isBatch ||= event.isBatch ?? false;
         if (event.cost !== undefined) cost = (cost ?? 0) + event.cost;
         for (const choice of untold) forget(choice);
         isUsageTold = true;
@@ -118,7 +120,8 @@ export function createTokenCount(): TokenCount {
     counts,
     works() {
       const { prompt, cached, completion } = isReplay ? NO_TOKENS : counts();
-      const work = { prompt, cached, completion, ...ofEngine(), ...(cost !== undefined && { told: cost }) };
+      const told = { ...(cost !== undefined && { told: cost }), ...(isBatch && { isBatch: true as const }) };
+      const work = { prompt, cached, completion, ...ofEngine(), ...told };
       return [{ target, work }, ...discarded];
     },
   };

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Hono } from "hono";
-import type { Priority } from "../generation/terms.ts";
+import type { Priority, Replay } from "../generation/terms.ts";
 import type { HttpEnv } from "./context.ts";
 
 /** A caller within the process. It is trusted and shows no secret. */
@@ -11,6 +11,8 @@ export type InnerCaller = {
   readonly priority?: Priority;
   /** Until when requests of class batch rest while others are there, in Unix ms. */
   readonly restUntilMs?: number;
+  /** What the upstream that it leads to has answered already: nothing is asked again. */
+  readonly replay?: Replay | undefined;
   /** Whether its requests must not be sent to an upstream that is not local, whatever the key allows. */
   readonly localOnly?: boolean;
   /** The id that its requests have; each has a new one if absent. */

@@ -1,5 +1,5 @@
 import type { RouteNews } from "../generation/news.ts";
-import type { Priority } from "../generation/terms.ts";
+import type { Priority, Replay } from "../generation/terms.ts";
 import type { TraceContext } from "../generation/trace.ts";
 import type { DroppedKeyword } from "../grammar/schema/tolerance.ts";
 import type { Key } from "../keys/key.ts";
@@ -59,6 +59,8 @@ export type Caller = {
   readonly maxWaitMs?: number;
   /** Until when requests of class batch rest while others are there, in Unix ms. */
   readonly restUntilMs?: number;
+  /** What the upstream has answered already. */
+  readonly replay?: Replay;
   /** Whether its requests must not be sent to an upstream that is not local. */
   readonly localOnly?: boolean;
   /** Whether its requests may name the flows that share its turns. */

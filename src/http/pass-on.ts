@@ -55,11 +55,21 @@ export function findPassage(
   { protocol, peek }: PassingEndpoint,
   { text, value: body }: { readonly text: string; readonly value: unknown },
 ): Passage | undefined {
+  const passed = peekPassable(models, { protocol, peek }, body);
+  return passed && { ...passed, text, model: namedByTarget(c, chooseModel(c, models, passed.name)) };
+}
+
+/** The name of the model that takes this body as it came, and what must be known of it; undefined if none does. */
+export function peekPassable<Known>(
+  models: Pick<ModelDirectory, "find">,
+  { protocol, peek }: { readonly protocol: WireProtocol; readonly peek: (body: Body) => Known | undefined },
+  body: unknown,
+): { readonly body: Body; readonly name: string; readonly peeked: Known } | undefined {
   if (!isJsonObject(body) || typeof body.model !== "string" || body.variables !== undefined) return undefined;
   if (parseReference(body.model) !== undefined || models.find(body.model)?.passes?.(protocol, body) !== true)
     return undefined;
   const peeked = peek(body);
-  return peeked && { body, text, peeked, model: namedByTarget(c, chooseModel(c, models, body.model)) };
+  return peeked && { body, name: body.model, peeked };
 }
 
 export type PassDeps = {

@@ -84,6 +84,7 @@ export function decodeTerms(
     ...(waits.length > 0 && { maxWaitMs: Math.min(...waits) }),
     ...(staysHere && { localOnly: true }),
     ...(caller.restUntilMs !== undefined && { restUntilMs: caller.restUntilMs }),
+    ...(caller.replay !== undefined && { replay: caller.replay }),
     ...(session !== undefined && { session }),
     ...(via.length > 0 && { via }),
     ...(supersedeId !== undefined && { supersedeId }),

@@ -44,10 +44,19 @@ export function boundAnswers(keys: Pick<KeyRing, "get">, lengthOf: (model: strin
     const key = request.terms === undefined ? undefined : keys.get(request.terms.tenant);
     const ofKey: Partial<AnswerLength> = key?.policy ?? {};
     const ofModel = lengthOf(request.model);
-    const limits = [ofKey.maxTokensLimit, ofModel.maxTokensLimit].filter((tokens) => tokens !== undefined);
-    const wanted = request.maxTokens ?? ofKey.maxTokens ?? ofModel.maxTokens;
-    const maxTokens =
-      wanted === undefined && limits.length === 0 ? undefined : Math.min(wanted ?? Number.POSITIVE_INFINITY, ...limits);
+    const maxTokens = boundLength(request.maxTokens, ofKey, ofModel);
     return next(maxTokens === request.maxTokens ? request : { ...request, maxTokens });
   };
+}
+
+/** The length of an answer of which so many tokens were asked for; undefined means no limit. */
+export function boundLength(
+  asked: number | undefined,
+  ofKey: Partial<AnswerLength>,
+  ofModel: AnswerLength,
+): number | undefined {
+  const limits = [ofKey.maxTokensLimit, ofModel.maxTokensLimit].filter((tokens) => tokens !== undefined);
+  const wanted = asked ?? ofKey.maxTokens ?? ofModel.maxTokens;
+  if (wanted === undefined && limits.length === 0) return undefined;
+  return Math.min(wanted ?? Number.POSITIVE_INFINITY, ...limits);
 }

@@ -71,7 +71,8 @@ export function holdEmbeddingsToLimits(
     if (key === undefined) return next(request);
     const tokens = estimateItems(items);
     const costs = rememberCosts(costsOf);
-    const priced = (count: number, by = model) => costs(by)?.({ prompt: count, cached: 0, completion: 0 });
+    const how = terms.replay === undefined ? {} : { isBatch: true as const };
+    const priced = (count: number, by = model) => costs(by)?.({ prompt: count, cached: 0, completion: 0, ...how });
     const charge = await meter.begin(key, { requestId, model, tokens, money: priced(tokens)?.money });
     let answered: string | undefined;
     const observe = (news: News) => {

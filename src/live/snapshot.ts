@@ -105,6 +105,10 @@ const batch = z.object({
   requests_per_second: z.number().min(0).nullable(),
   eta_seconds: count.nullable().describe("Until it is done, at this load."),
   paused: z.string().nullable().describe("Why it waits."),
+  upstream: z
+    .object({ name: z.string(), requests: count })
+    .nullable()
+    .describe("The server that has so many of its requests in batches of its own."),
 });
 
 const cache = z.object({

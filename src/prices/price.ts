@@ -21,10 +21,19 @@ export function priceTokens(
  *
  * @param own the price in the settings
  * @param listed the price in the table, in US dollars
+ * @param batchDiscount by which part batches are cheaper than these two prices; what the server tells is what it takes
  */
-export function costElsewhere(own: Price | undefined, listed: (work: Work) => number | undefined): CostOf {
+export function costElsewhere(
+  own: Price | undefined,
+  listed: (work: Work) => number | undefined,
+  batchDiscount = 0,
+): CostOf {
+  const usual = (work: Work) => {
+    const money = own === undefined ? listed(work) : priceTokens(own, work);
+    return money === undefined || work.isBatch !== true ? money : money * (1 - batchDiscount);
+  };
   return (work) => {
-    const money = own === undefined ? (work.told ?? listed(work)) : priceTokens(own, work);
+    const money = own === undefined ? (work.told ?? usual(work)) : usual(work);
     return money === undefined ? undefined : { money };
   };
 }

@@ -47,6 +47,17 @@ export type LiveBatch = {
   readonly secondsLeft: number | undefined;
   /** Why it waits, in a sentence; undefined if it doesn't. */
   readonly pausedFor: string | undefined;
+  /** What another server works on; absent if none does. */
+  readonly elsewhere?: Elsewhere | undefined;
+};
+
+/** The requests of a batch that are in another server's own batches. */
+export type Elsewhere = {
+  /** The server's name in the settings. */
+  readonly upstream: string;
+  readonly requests: number;
+  /** Those of them that it says to have answered, and that have no result here yet. */
+  readonly completed: number;
 };
 
 /** When a batch changed. */

@@ -232,4 +232,12 @@ export const migrations: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE batch_segments (
+    batch TEXT NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (batch, number)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -9,6 +9,7 @@ import { isRunning } from "./processes.ts";
 import { prune, type Retention } from "./prune.ts";
 import { createResponseStore, failInterrupted, type ResponseStore } from "./responses.ts";
 import { createSeal, type Seal } from "./seal.ts";
+import { createSegmentStore, type SegmentStore } from "./segments.ts";
 import { createShadowStore, type ShadowStore } from "./shadow.ts";
 import { createStreamStore, pruneStreams, type StreamStore } from "./streams.ts";
 import { createUploadStore, isPartOfUpload, type UploadStore } from "./uploads.ts";
@@ -43,6 +44,8 @@ export type State = TenantState & {
   readonly needsFile: (id: string) => boolean;
   /** The batches of all tenants. */
   readonly batchQueue: BatchQueue;
+  /** What other servers have of these batches. */
+  readonly segments: SegmentStore;
   /** Whether the state file exists, so that something may be stored in it. */
   readonly exists: () => boolean;
   readonly shadows: ShadowStore;
@@ -112,6 +115,7 @@ export function createState({
     usage: createUsageStore(database),
     fileIndex: createFileIndex(database, now),
     batchQueue,
+    segments: createSegmentStore(database),
     needsFile: (id) => batchQueue.needs(id) || isPartOfUpload(database, id, now()),
     exists: database.exists,
     shadows: createShadowStore(database, afterWrite),

@@ -14,6 +14,7 @@ import type { GenerationEvent } from "../generation/event.ts";
 import { compose, type Generate, type Layer } from "../generation/layer.ts";
 import type { GenerationRequest } from "../generation/request.ts";
 import { OWN_TERMS } from "../generation/terms.ts";
+import type { Verbatim } from "../generation/verbatim.ts";
 import { replaceMembers } from "../json/members.ts";
 import type { Reader, Target, WrittenRequest } from "./api.ts";
 import { capabilitiesOf } from "./capabilities.ts";
@@ -25,6 +26,8 @@ import { EVENT_STREAM, JSON_BODY, readMessages, readTexts, readWholeJson, readWh
 import type { ListedModel } from "./model-list.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { passStream, passWhole, writePassed } from "./pass-on.ts";
+import type { Passing } from "./passing.ts";
+import { askerOf, replay } from "./replay.ts";
 import type { UpstreamServer } from "./server.ts";
 import { sessionOf } from "./session.ts";
 
@@ -89,6 +92,7 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
       gatewayId: server.gatewayId,
       isLocal: settings.local,
       breaker: server.breaker,
+      ...(server.batches && server.passing && { batch: batchWords(server.passing, targetFor(undefined)) }),
     },
     queued: queue.list,
     can,
@@ -127,6 +131,14 @@ export function createUpstreamBackend(options: UpstreamBackendOptions): Backend 
   };
 }
 
+function batchWords(passing: Passing, target: Target) {
+  return {
+    model: target.model,
+    write: (verbatim: Verbatim, maxTokens: number | undefined) =>
+      writePassed(passing, { maxTokens }, verbatim, target).body,
+  };
+}
+
 /** What a request comes to, written before it waits: what has no word is refused at once. */
 type Prepared = Pick<GenerationRequest, "id"> & {
   /** The upstream's name of the model. */
@@ -157,6 +169,8 @@ function generateAt(
 ): Generate {
   return (request) => ({
     [Symbol.asyncIterator]() {
+      const answered = request.terms?.replay;
+      if (answered !== undefined) return replay(server, request, answered, costOf);
       const session = sessionOf(request);
       const { verbatim } = request;
       const { passing } = server;
@@ -359,7 +373,7 @@ function embedAt(
       ...{ ...written, model: target.model, headers: { "x-request-id": id } },
       ...{ via: terms?.via, trace: terms?.trace, observe: request.observe, signal },
     };
-    const read = await server.ask(asked, async (reply) =>
+    const read = await askerOf(server, terms)(asked, async (reply) =>
       api.readEmbedding?.(await readWholeJson(settings.name, reply)),
     );
     if (read === undefined || read.vectors.length !== items.length)
@@ -387,7 +401,7 @@ async function passEmbedding(
     observe,
     signal,
   };
-  return server.ask(asked, async (reply) => {
+  return askerOf(server, terms)(asked, async (reply) => {
     const answer = await readWholeJsonText(settings.name, reply);
     const tokens = api.countEmbedded?.(answer.value) ?? 0;
     return { vectors: [], tokens, text: replaceMembers(answer.text, { model: JSON.stringify(ownName) }) };

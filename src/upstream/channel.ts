@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { UpstreamSettings } from "../config/upstreams.ts";
 import { UpstreamError } from "../generation/errors.ts";
@@ -15,17 +16,25 @@ import {
 } from "./failures.ts";
 
 type Ask = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** From the origin on. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** A text is JSON. */
   readonly body?: object | string;
+  /** A body in the place of that one, which is sent as it comes. */
+  readonly upload?: Upload;
   /** The ids of the gateways before this one. */
   readonly via?: readonly string[] | undefined;
   readonly trace?: TraceContext | undefined;
   /** Aborted when nobody wants the answer: the connection is closed at once. */
   readonly signal: AbortSignal;
+};
+
+export type Upload = {
+  readonly contentType: string;
+  readonly bytes: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
 };
 
 /** The beginning of an answer with status 200. */
@@ -63,7 +72,7 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
   const dispatcher = connect(settings, origin);
   const authorization = key === undefined ? {} : headersFor(kind, key);
 
-  async function ask({ method, path, headers, body, via = [], trace, signal: wanted }: Ask): Promise<Reply> {
+  async function ask({ method, path, headers, body, upload, via = [], trace, signal: wanted }: Ask): Promise<Reply> {
     const late = new AbortController();
     const signal = AbortSignal.any([wanted, late.signal]);
     const timer = setTimeout(() => late.abort(new UpstreamTimeout("total")), timeouts.totalMs);
@@ -75,12 +84,17 @@ export function createChannel(settings: UpstreamSettings, key: string | undefine
           "accept-encoding": "identity",
           "user-agent": "sluice",
           ...(body !== undefined && { "content-type": "application/json" }),
+          ...(upload !== undefined && {
+            "content-type": upload.contentType,
+            "content-length": String(upload.bytes),
+          }),
           ...(kind === "anthropic" && { "anthropic-version": ANTHROPIC_VERSION }),
           ...(gatewayId !== undefined && { "sluice-via": [...via, gatewayId].join(",") }),
           ...(trace !== undefined && traceHeaders(trace)),
           ...headers,
           ...authorization,
         },
+        ...(upload !== undefined && { body: Readable.from(upload.chunks, { objectMode: false }) }),
         ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
         headersTimeout: timeouts.firstByteMs,
         bodyTimeout: timeouts.betweenEventsMs,

@@ -6,6 +6,7 @@ import type { Observe, TryOutcome } from "../generation/news.ts";
 import { placeBelow, type TraceContext } from "../generation/trace.ts";
 import { anthropicApi } from "./anthropic.ts";
 import type { Api } from "./api.ts";
+import { createUpstreamBatches, type UpstreamBatches } from "./batches.ts";
 import { type Attempt, createBreaker } from "./breaker.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { brokenAnswer, connectionError, isLoad, isUnwell, type Source, UpstreamTimeout } from "./failures.ts";
@@ -41,6 +42,8 @@ export type UpstreamServer = {
   readonly noteBroken: (error: unknown) => void;
   /** What it said of its load lately. Asks again in the background, where that is long ago. */
   readonly gauges: (model: string) => Gauges;
+  /** Its own batches; undefined if its settings don't allow them. */
+  readonly batches: UpstreamBatches | undefined;
   /** The models that it lists now. */
   readonly listModels: () => Promise<readonly ListedModel[]>;
   /** Finds out how it is. */
@@ -326,6 +329,7 @@ export function createUpstreamServer(options: UpstreamServerOptions): UpstreamSe
     noteBroken(error) {
       if (isUnwell(error)) breaker.begin()?.failed();
     },
+    batches: settings.batch ? createUpstreamBatches(name, channel, `${root}${prefix}`) : undefined,
     listModels: () =>
       readModelList(name, channel, {
         path: `${root}${prefix}${listPath(kind)}`,

@@ -14,7 +14,7 @@ export async function createBatchApp(options: TestAppOptions = {}) {
   const state = options.state ?? openState();
   const files = openTestFiles(":memory:", state, { isReferred: state.batchQueue.needs });
   const batches = openBatches({
-    state: { batchQueue: state.batchQueue, exists: () => true },
+    state: { batchQueue: state.batchQueue, segments: state.segments, exists: () => true },
     stateFile: ":memory:",
     files: async () => files,
     doorFor: (keyId) => requestAs(made.app, { keyId, priority: "batch" }),

@@ -77,9 +77,11 @@ describe("a batch on its page", () => {
       ...{ id: "batch_1", key: "laptop", endpoint: "/v1/chat/completions", model: "m", status: "in_progress" },
       request_counts: { total: 10, completed: 6, failed: 1 },
       ...{ requests_per_second: 1, eta_seconds: 3, paused: "The disk is full." },
+      upstream: { name: "cloud", requests: 8 },
     };
     const shown = withLive(fromOpenAi(RUNNING), told);
     expect(shown).toMatchObject({ completed: 6, perSecond: 1, leftMs: 3_000, paused: "The disk is full.", model: "m" });
+    expect(shown.upstream).toBe("cloud");
     const ended = fromOpenAi({ ...RUNNING, status: "completed", completed_at: 1_060 });
     expect(withLive(ended, told)).toBe(ended);
     expect(withLive(ended, undefined)).toBe(ended);

@@ -30,6 +30,7 @@ export function formatState(batch: WireBatch, nowMs: number = Date.now()): strin
     perSecond == null ? undefined : `${perSecond >= 10 ? Math.round(perSecond) : Number(perSecond.toPrecision(2))}/s`,
     left && `${left} left`,
     failed === 0 ? undefined : `${failed} failed`,
+    placeOf(batch),
     batch.sluice?.paused == null ? undefined : `waiting: ${batch.sluice.paused}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? batch.status : `${batch.status}: ${parts.join(", ")}`;
@@ -54,6 +55,11 @@ export function formatErrors({ errors }: WireBatch): string {
   return (errors?.data ?? [])
     .map(({ line, message }) => `${line === null ? "" : `line ${line}: `}${message}\n`)
     .join("");
+}
+
+function placeOf(batch: WireBatch): string | undefined {
+  const place = hasEnded(batch) ? undefined : batch.sluice?.upstream;
+  return place == null ? undefined : `${place.requests} in a batch of upstream ${place.name}`;
 }
 
 function timeLeft(batch: WireBatch): string | undefined {

@@ -33,6 +33,8 @@ export const batchSchema = z.object({
       requests_per_second: z.number().nullable(),
       eta_seconds: z.number().nullable(),
       paused: z.string().nullable(),
+      // Older gateways don't tell.
+      upstream: z.object({ name: z.string(), requests: count }).nullish(),
     })
     .optional(),
 });

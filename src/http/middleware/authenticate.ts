@@ -73,6 +73,7 @@ function callerOf(key: Key | undefined, inner: InnerCaller | undefined): Caller 
     ...(maxWaitMs !== undefined && { maxWaitMs }),
     ...(flows === true && { flows }),
     ...(inner?.restUntilMs !== undefined && { restUntilMs: inner.restUntilMs }),
+    ...(inner?.replay !== undefined && { replay: inner.replay }),
     ...((localOnly === true || inner?.localOnly === true) && { localOnly: true }),
   };
 }

@@ -146,6 +146,8 @@ export type Live = {
   readonly perSecond: number | undefined;
   readonly secondsLeft: number | undefined;
   readonly pausedFor: string | undefined;
+  /** What another server works on. */
+  readonly elsewhere?: { readonly upstream: string; readonly requests: number; readonly completed: number } | undefined;
 };
 
 const ENDED = ["completed", "failed", "expired", "cancelled"];
@@ -177,7 +179,7 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
     expired_at: secondsOrNull(body.expired_ms),
     cancelling_at: secondsOrNull(body.cancelling_ms),
     cancelled_at: secondsOrNull(body.cancelled_ms),
-    request_counts: countsOf(batch.progress),
+    request_counts: countsOf(batch.progress, hasEnded ? undefined : live),
     usage: {
       input_tokens: input,
       input_tokens_details: { cached_tokens: cached },
@@ -191,11 +193,13 @@ export function encodeBatch(batch: KeptBatch, live: Live | undefined) {
   };
 }
 
-/** How many requests it has, and what became of them. */
-export function countsOf(json: string | null) {
+/** How many requests it has, and what became of them, also at another server. */
+export function countsOf(json: string | null, live: Live | undefined) {
   const progress = json === null ? undefined : progressOf(json);
   const { completed = 0, failed = 0, expired = 0, cancelled = 0 } = progress?.counts ?? {};
-  return { total: progress?.total ?? 0, completed, failed: failed + expired + cancelled };
+  const total = progress?.total ?? 0;
+  const ended = failed + expired + cancelled;
+  return { total, completed: Math.min(total - ended, completed + (live?.elsewhere?.completed ?? 0)), failed: ended };
 }
 
 /** Undefined if it can't be read: one batch must not keep a list from being shown. */
@@ -207,11 +211,12 @@ function progressOf(json: string): z.infer<typeof progressSchema> | undefined {
   }
 }
 
-export function encodeLive({ perSecond, secondsLeft, pausedFor }: Live) {
+export function encodeLive({ perSecond, secondsLeft, pausedFor, elsewhere }: Live) {
   return {
     requests_per_second: perSecond === undefined ? null : Math.round(perSecond * 1000) / 1000,
     eta_seconds: secondsLeft === undefined ? null : Math.ceil(secondsLeft),
     paused: pausedFor ?? null,
+    upstream: elsewhere === undefined ? null : { name: elsewhere.upstream, requests: elsewhere.requests },
   };
 }
 

@@ -7,7 +7,7 @@ const bodySchema = z.object({ model: z.string().nullable().catch(null).default(n
 export function summarizeBatch({ id, endpoint, status, body, progress }: KeptBatch, live: Live | undefined) {
   return {
     ...{ id, endpoint, model: bodySchema.parse(JSON.parse(body)).model, status },
-    request_counts: countsOf(progress),
+    request_counts: countsOf(progress, live),
     ...encodeLive(live ?? { perSecond: undefined, secondsLeft: undefined, pausedFor: undefined }),
   };
 }

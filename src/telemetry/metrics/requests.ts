@@ -229,10 +229,15 @@ class MeasuredRequest implements Follower {
     const series = this.#books.seriesOf(this.#model);
     series.outcomes[outcome].add(1);
     if (from === "model") this.#addWork(series);
-    if (outcome === "refused") return;
+    // How long another server took in a batch, nobody knows here.
+    if (outcome === "refused" || this.#isBatch()) return;
     if (outcome === "done") series.duration[from].observe((atMs - this.#startedMs) / 1_000);
     if (this.#firstMs !== undefined) series.firstToken[from].observe((this.#firstMs - this.#startedMs) / 1_000);
     if (from === "model") this.#tellConventions(atMs, error);
+  }
+
+  #isBatch(): boolean {
+    return this.#request.terms?.replay !== undefined;
   }
 
   #completionTokens(): number {
@@ -246,7 +251,8 @@ class MeasuredRequest implements Follower {
     addTokens(series, { ...spent, reasoning: this.#reasoning });
     // Nothing was done for a request that was refused.
     if (spent.prompt + spent.completion + this.#computeMs === 0) return;
-    this.#addCost(series, this.#model, { ...spent, ...(this.#told !== undefined && { told: this.#told }) });
+    const told = this.#told === undefined ? {} : { told: this.#told };
+    this.#addCost(series, this.#model, { ...spent, ...told, ...(this.#isBatch() && { isBatch: true as const }) });
   }
 
   /** OpenTelemetry's three metrics of a server. */

@@ -58,12 +58,13 @@ const batch: NamedSchema & { schema: z.ZodObject } = {
       cost: z.number().min(0).optional(),
     }),
     metadata: z.record(z.string(), z.string()).nullable(),
-    // How fast it is, when it will be done, and why it waits, while it runs.
+    // How fast it is, when it will be done, why it waits, and which other server has how many of its requests, while it runs.
     sluice: z
       .object({
         requests_per_second: z.number().nullable(),
         eta_seconds: count.nullable(),
         paused: z.string().nullable(),
+        upstream: z.object({ name: z.string(), requests: count }).nullable(),
       })
       .optional(),
   }),
