@@ -130,7 +130,8 @@ export function readSampling(flags: Flags): object {
   };
 }
 
-function readWhole(flag: string, given: Flags[string], most: number): number | undefined {
+/** A whole number from 1 to `most` that a flag sets. Throws a UsageError. */
+export function readWhole(flag: string, given: Flags[string], most: number): number | undefined {
   if (given === undefined) return undefined;
   const value = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : 0;
   if (value >= 1 && value <= most) return value;

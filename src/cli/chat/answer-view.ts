@@ -12,7 +12,9 @@ export type AnswerView = {
   /** Of what a model thinks before it answers. */
   readonly addThought: (text: string) => void;
   readonly add: (text: string) => void;
-  /** Draws what is left. */
+  /** Draws what is left. What comes next stands below. */
+  readonly pause: () => void;
+  /** Draws what is left, for the last time. */
   readonly end: () => void;
 };
 
@@ -39,6 +41,12 @@ export function createAnswerView(context: CliContext): AnswerView {
   const later = () => {
     timer ??= setTimeout(draw, DRAW_MS);
   };
+  const settle = () => {
+    draw();
+    live.settle();
+    thought = "";
+    answer = "";
+  };
   stdout.on("resize", later);
   return {
     addThought(text) {
@@ -49,10 +57,10 @@ export function createAnswerView(context: CliContext): AnswerView {
       answer += text;
       later();
     },
+    pause: settle,
     end() {
       stdout.off("resize", later);
-      draw();
-      live.settle();
+      settle();
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Flags } from "../../config/load.ts";
+import type { Toolbox } from "../../mcp/client/toolbox.ts";
 import { CUT_OFF, readSampling } from "../ask/ask.ts";
 import { readPiped } from "../ask/input.ts";
 import { chooseModel } from "../ask/served-models.ts";
@@ -7,11 +8,14 @@ import type { CliContext } from "../context.ts";
 import { escapeControls } from "../controls.ts";
 import { UsageError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
+import { askPermission } from "../mcp/ask-permission.ts";
+import { openTools, readToolFlags, type ToolFlags } from "../mcp/open-tools.ts";
+import { createToolUse, type ToolUse } from "../mcp/tool-calls.ts";
 import { paintFor } from "../style.ts";
 import { readAttachment } from "./attachments.ts";
 import { type Conversation, createConversation, type Ending, type Reader } from "./conversation.ts";
 import type { Keyboard } from "./prompt.ts";
-import { createSession } from "./session.ts";
+import { createSession, type SessionParts } from "./session.ts";
 import { readMeaning } from "./slash-commands.ts";
 import { watchStopping } from "./stopping.ts";
 
@@ -20,6 +24,7 @@ import { watchStopping } from "./stopping.ts";
  */
 export async function chat(words: readonly string[], flags: Flags, context: CliContext): Promise<number> {
   const sampling = readSampling(flags);
+  const toolFlags = readToolFlags(flags);
   const files = (Array.isArray(flags.file) ? flags.file : []).map((path: string) => readAttachment(path, context.cwd));
   const text = [...files, words.join(" "), (await readPiped(context)) ?? ""]
     .filter((part) => part.trim() !== "")
@@ -34,24 +39,49 @@ export async function chat(words: readonly string[], flags: Flags, context: CliC
   if (keyboard !== undefined && flags.json === true) {
     throw new UsageError("--json prints one answer. Add a text, or pipe it in: sluice chat --json 'Hello'");
   }
+  if (flags.json === true && toolFlags.allowed.size > 0) {
+    throw new UsageError("--json prints one answer, for which no tools are called. Leave --allow-tool out.");
+  }
   return withGateway(flags, context, async ({ client, models }, interrupts) => {
     const model = await chooseModel(client, models, "chat");
     const system = typeof flags.system === "string" ? flags.system : "";
-    const conversation = createConversation(client, { model, system, sampling });
-    if (keyboard === undefined) {
-      await askOnce(text, { conversation, client, flags, context, sampling });
-      return;
+    // Where there is nobody to ask, servers are of use only if a flag has allowed a tool.
+    const isUseful = keyboard !== undefined || toolFlags.allowed.size > 0;
+    const toolbox = isUseful ? await openTools(flags, context, interrupts.signal) : undefined;
+    const tools = { list: toolbox?.tools ?? [], isOn: true };
+    try {
+      const use = toolbox && offerTools(toolbox, toolFlags, keyboard, context);
+      const conversation = createConversation(client, {
+        ...{ model, system, sampling, tools: () => (tools.isOn ? use : undefined) },
+      });
+      if (keyboard === undefined) {
+        await askOnce(text, { conversation, client, flags, context, sampling, signal: interrupts.signal });
+        return;
+      }
+      // From here on Ctrl+C stops an answer.
+      interrupts.dispose();
+      const hasHistory = flags.history !== false;
+      await talk({ keyboard, client, conversation, context, hasHistory, files, ...(toolbox && { tools }) });
+    } finally {
+      await toolbox?.close();
     }
-    // From here on Ctrl+C stops an answer.
-    interrupts.dispose();
-    await talk({
-      keyboard,
-      client,
-      conversation,
-      context,
-      hasHistory: flags.history !== false,
-      files,
-    });
+  });
+}
+
+function offerTools(
+  toolbox: Toolbox,
+  toolFlags: ToolFlags,
+  keyboard: Keyboard | undefined,
+  context: CliContext,
+): ToolUse {
+  const output = keyboard === undefined ? context.stderr : context.stdout;
+  const paint = paintFor(output, context);
+  return createToolUse({
+    ...{ toolbox, ...toolFlags },
+    tell: (message) => void output.write(`${paint("dim", message)}\n`),
+    ...(keyboard !== undefined && {
+      ask: (question, signal) => askPermission(question, { keys: keyboard, stdout: context.stdout, paint, signal }),
+    }),
   });
 }
 
@@ -61,9 +91,10 @@ type Once = {
   readonly flags: Flags;
   readonly context: CliContext;
   readonly sampling: object;
+  readonly signal: AbortSignal;
 };
 
-async function askOnce(text: string, { conversation, client, flags, context, sampling }: Once): Promise<void> {
+async function askOnce(text: string, { conversation, client, flags, context, sampling, signal }: Once): Promise<void> {
   const { stdout, stderr } = context;
   if (flags.json === true) {
     const { model, system } = conversation;
@@ -73,16 +104,16 @@ async function askOnce(text: string, { conversation, client, flags, context, sam
     );
     return;
   }
-  const never = new AbortController().signal;
   const { reason } =
-    stdout.isTTY === true ? await show(context, (reader) => conversation.ask(text, reader, never)) : await pass();
+    stdout.isTTY === true ? await show(context, (reader) => conversation.ask(text, reader, signal)) : await pass();
+  signal.throwIfAborted();
   if (reason === "length") stderr.write(CUT_OFF);
 
   async function pass(): Promise<Ending> {
     const ending = await conversation.ask(
       text,
       { add: (piece) => void stdout.write(piece), addThought: () => {} },
-      never,
+      signal,
     );
     stdout.write("\n");
     return ending;
@@ -107,9 +138,10 @@ type Talk = {
   readonly context: CliContext;
   readonly hasHistory: boolean;
   readonly files: readonly string[];
+  readonly tools?: NonNullable<SessionParts["tools"]>;
 };
 
-async function talk({ keyboard, client, conversation, context, hasHistory, files }: Talk): Promise<void> {
+async function talk({ keyboard, client, conversation, context, hasHistory, files, tools }: Talk): Promise<void> {
   const { stdout } = context;
   const paint = paintFor(stdout, context);
   const [{ readMessage }, { historyFile, openHistory }] = await Promise.all([
@@ -119,7 +151,7 @@ async function talk({ keyboard, client, conversation, context, hasHistory, files
   const history = openHistory(hasHistory ? historyFile(context.env) : undefined);
   const stopping = watchStopping(context);
   const session = createSession({
-    ...{ context, client, conversation, paint, files },
+    ...{ context, client, conversation, paint, files, ...(tools && { tools }) },
     answer: (text) =>
       stopping.whileStoppable(keyboard, (signal) => show(context, (reader) => conversation.ask(text, reader, signal))),
   });

@@ -5,6 +5,7 @@ import { addSamplingOptions } from "../ask/commands.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
 import { addExamples, addNotes } from "../help.ts";
+import { addToolOptions } from "../mcp/tool-options.ts";
 
 const NOTES =
   "In the chat, /help lists its commands: other models, files, the last message in your editor, and more. Ctrl+C stops an answer, and " +
@@ -27,6 +28,7 @@ export function addChatCommand(program: Command, context: CliContext, done: (exi
       done(await chat(words, flags, context));
     });
   addNotes(chat, NOTES);
+  addToolOptions(chat);
   addGatewayOptions(chat, CLIENT_KEYS);
   addExamples(
     chat,

@@ -1,28 +1,14 @@
-import { z } from "zod";
-import { CommandError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
+import type { ToolUse } from "../mcp/tool-calls.ts";
+import { readTurn, type Turn, type WireCall } from "./turn.ts";
 
-const usageSchema = z.object({
-  prompt_tokens: z.number(),
-  completion_tokens: z.number(),
-  prompt_tokens_details: z.object({ cached_tokens: z.number().nullish() }).nullish(),
-});
-
-const eventSchema = z.union([
-  z.object({ error: z.object({ message: z.string() }) }),
-  z.object({
-    model: z.string().optional(),
-    choices: z.array(
-      z.object({
-        delta: z.object({ content: z.string().nullish(), reasoning_content: z.string().nullish() }).optional(),
-        finish_reason: z.string().nullish(),
-      }),
-    ),
-    usage: usageSchema.nullish(),
-  }),
-]);
-
-export type Message = { readonly role: "system" | "user" | "assistant"; readonly content: string };
+export type Message =
+  | {
+      readonly role: "system" | "user" | "assistant";
+      readonly content: string;
+      readonly tool_calls?: readonly WireCall[];
+    }
+  | { readonly role: "tool"; readonly content: string; readonly tool_call_id: string };
 
 /** What an answer took. */
 export type AnswerStats = {
@@ -38,10 +24,15 @@ export type AnswerStats = {
 export type Reader = {
   readonly add: (text: string) => void;
   readonly addThought: (text: string) => void;
+  /** What comes next is of another turn, after calls of tools. */
+  readonly pause?: () => void;
 };
 
 /** How an answer ended. */
-export type Ending = { readonly stats: AnswerStats; readonly reason: "stop" | "length" | "stopped" };
+export type Ending = Pick<Turn, "stats" | "reason"> & {
+  /** Whether the model would have called more tools than it may. */
+  readonly isOutOfRounds?: true;
+};
 
 /** A conversation with a model, which the gateway doesn't store. */
 export type Conversation = {
@@ -56,18 +47,38 @@ export type Conversation = {
   readonly clear: () => void;
 };
 
-/** @param given `before` are messages that were said before; `sampling` are fields of each request */
+type Given = {
+  readonly model: string;
+  readonly system: string;
+  /** What was said before. */
+  readonly before?: readonly Message[];
+  /** Fields of each request. */
+  readonly sampling: object;
+  /** The tools that may be called now. */
+  readonly tools?: () => ToolUse | undefined;
+};
+
 export function createConversation(
   client: Pick<GatewayClient, "stream">,
-  given: {
-    readonly model: string;
-    readonly system: string;
-    readonly before?: readonly Message[];
-    readonly sampling: object;
-  },
+  given: Given,
   now: () => number = () => performance.now(),
 ): Conversation {
   let messages: readonly Message[] = given.before ?? [];
+
+  /** Calls the tools of a turn one after the other, since the user is asked about each. Returns undefined if it was stopped. */
+  async function run(calls: Turn["calls"], tools: ToolUse, signal: AbortSignal): Promise<Message[] | undefined> {
+    const results: Message[] = [];
+    for (const { id, function: called } of calls) {
+      try {
+        results.push({ role: "tool", tool_call_id: id, content: await tools.run(called, signal) });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return undefined;
+      }
+    }
+    return results;
+  }
+
   return {
     model: given.model,
     system: given.system,
@@ -77,48 +88,28 @@ export function createConversation(
     async ask(text, reader, signal) {
       const { model, system } = this;
       const asked: readonly Message[] = [...messages, { role: "user", content: text }];
-      const body = {
-        ...{ model, ...given.sampling, stream: true, stream_options: { include_usage: true } },
-        messages: [...(system === "" ? [] : [{ role: "system", content: system }]), ...asked],
-      };
-      const beginMs = now();
-      let answer = "";
-      let firstTextMs: number | undefined;
-      let reason: Ending["reason"] = "stop";
-      let usage: z.infer<typeof usageSchema> | undefined;
-      let answering = model;
-      try {
-        for await (const event of client.stream("/v1/chat/completions", body, signal)) {
-          const { data } = eventSchema.safeParse(event);
-          if (data === undefined) continue;
-          if ("error" in data) throw new CommandError(data.error.message);
-          answering = data.model ?? answering;
-          usage = data.usage ?? usage;
-          for (const { delta, finish_reason: finish } of data.choices) {
-            if (delta?.content || delta?.reasoning_content) firstTextMs ??= now() - beginMs;
-            if (delta?.reasoning_content) reader.addThought(delta.reasoning_content);
-            if (delta?.content) reader.add(delta.content);
-            answer += delta?.content ?? "";
-            if (finish === "length") reason = "length";
-          }
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        reason = "stopped";
+      const said: Message[] = [];
+      const head: readonly Message[] = system === "" ? [] : [{ role: "system", content: system }];
+      const tools = given.tools?.();
+      for (let round = 0; ; round += 1) {
+        const isLast = tools === undefined || round >= tools.maxRounds;
+        const body = {
+          ...{ model, ...given.sampling, stream: true, stream_options: { include_usage: true } },
+          ...(tools !== undefined &&
+            tools.definitions.length > 0 && { tools: tools.definitions, tool_choice: isLast ? "none" : "auto" }),
+          messages: [...head, ...asked, ...said],
+        };
+        const { answer, calls, reason, stats } = await readTurn(client, body, reader, signal, now);
+        const end = (how: Turn["reason"]): Ending => {
+          messages = [...asked, ...said, { role: "assistant", content: answer }];
+          return { stats, reason: how, ...(tools !== undefined && isLast && { isOutOfRounds: true }) };
+        };
+        if (isLast || calls.length === 0 || reason !== "stop") return end(reason);
+        reader.pause?.();
+        const results = await run(calls, tools, signal);
+        if (results === undefined) return end("stopped");
+        said.push({ role: "assistant", content: answer, tool_calls: calls }, ...results);
       }
-      messages = [...asked, { role: "assistant", content: answer }];
-      return {
-        reason,
-        stats: {
-          ...{ model: answering, totalMs: now() - beginMs },
-          ...(firstTextMs !== undefined && { firstTextMs }),
-          ...(usage && {
-            promptTokens: usage.prompt_tokens,
-            cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-            answerTokens: usage.completion_tokens,
-          }),
-        },
-      };
     },
     takeBack() {
       const last = messages.findLastIndex(({ role }) => role === "user");

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { nearest } from "../../config/suggest.ts";
+import type { OfferedTool } from "../../mcp/client/offered.ts";
 import { listCapable } from "../ask/served-models.ts";
 import type { CliContext } from "../context.ts";
 import { escapeAllButLayout, escapeControls } from "../controls.ts";
@@ -20,6 +21,8 @@ export type SessionParts = {
   readonly client: GatewayClient;
   readonly conversation: Conversation;
   readonly paint: Paint;
+  /** Those of MCP servers; absent if there are none. */
+  readonly tools?: { readonly list: readonly OfferedTool[]; isOn: boolean };
   /** Asks and shows the answer, until it ends or is stopped. */
   readonly answer: (text: string) => Promise<Ending>;
   readonly now?: () => Date;
@@ -43,9 +46,10 @@ export function createSession(parts: SessionParts): Session {
 
   const tell = (text: string) => void stdout.write(`${paint("dim", text)}\n`);
   const ask = async (text: string) => {
-    const { stats, reason } = await parts.answer(text);
+    const { stats, reason, isOutOfRounds } = await parts.answer(text);
     last = stats;
     answers += 1;
+    if (isOutOfRounds) tell("No more tools were called for this answer: --max-tool-rounds says how often they may be.");
     if (reason === "length") tell("The answer was cut off at its maximum length.");
     if (reason === "stopped") tell("Stopped. /retry asks again.");
   };
@@ -74,6 +78,22 @@ export function createSession(parts: SessionParts): Session {
     tell(
       conversation.system === "" ? "There is no system text." : `System: ${escapeAllButLayout(conversation.system)}`,
     );
+  }
+
+  function showTools(choice: string): void {
+    const { tools } = parts;
+    if (tools === undefined) {
+      throw new CommandError("There are no tools. Name MCP servers in a file: docs/mcp.md shows how.");
+    }
+    if (!["", "on", "off"].includes(choice)) throw new CommandError("Say /tools, /tools on or /tools off.");
+    if (choice !== "") tools.isOn = choice === "on";
+    const columns = stdout.columns ?? 80;
+    for (const { name, description } of tools.list) {
+      const [line = ""] = description.trim().split("\n", 1);
+      const row = `${name}  ${escapeControls(line)}`;
+      stdout.write(`${row.length < columns ? row : `${row.slice(0, Math.max(name.length, columns - 2))}…`}\n`);
+    }
+    tell(tools.isOn ? "The model may ask to call them." : "The model is offered none of them: /tools on offers them.");
   }
 
   function attach(path: string): void {
@@ -116,6 +136,7 @@ export function createSession(parts: SessionParts): Session {
     },
     model: setModel,
     system: setSystem,
+    tools: showTools,
     file: attach,
     edit: () => again((text) => editText(text, env)),
     retry: () => again(async (text) => text),
@@ -184,6 +205,13 @@ function toMarkdown({ model, system, messages }: Pick<Conversation, "model" | "s
     ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
     ...messages,
   ];
-  const titles = { system: "System", user: "You", assistant: model };
-  return all.map(({ role, content }) => `## ${titles[role]}\n\n${content.trim()}\n`).join("\n");
+  const titles = { system: "System", user: "You", assistant: model, tool: "Tool" };
+  return all.map((message) => `## ${titles[message.role]}\n\n${textOf(message)}\n`).join("\n");
+}
+
+function textOf(message: Message): string {
+  const calls = message.role === "tool" ? [] : (message.tool_calls ?? []);
+  return [message.content.trim(), ...calls.map(({ function: { name, arguments: text } }) => `Calls ${name}: ${text}`)]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }

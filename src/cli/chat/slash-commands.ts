@@ -5,6 +5,7 @@ export const SLASH_COMMANDS = {
   help: ["", "list these commands"],
   model: ["[NAME]", "list the models and presets, or go on with another one"],
   system: ["[TEXT]", "show the system text, or set it; `-` removes it"],
+  tools: ["[on|off]", "list the tools of MCP servers, or offer them or none"],
   file: ["PATH", "add a file to the next message"],
   edit: ["", "change the last message in your editor, and ask again"],
   retry: ["", "ask the last message again"],

@@ -1,12 +1,12 @@
 import type { CliContext } from "../context.ts";
-import { InterruptedError } from "../interrupts.ts";
+import { type EndSignal, InterruptedError } from "../interrupts.ts";
 import type { Keyboard } from "./prompt.ts";
 
 const CTRL_C = 3;
 
-/** The signals of a chat: SIGINT stops an answer, and SIGTERM ends the chat. */
+/** The signals of a chat: SIGINT stops an answer, and SIGTERM or SIGHUP ends the chat. */
 export type Stopping = {
-  /** Aborts at SIGTERM, with an InterruptedError. */
+  /** Aborts at SIGTERM or SIGHUP, with an InterruptedError. */
   readonly ended: AbortSignal;
   /** Runs `work` with a signal that aborts at Ctrl+C, at SIGINT, or when the chat ends. What is typed meanwhile is dropped. */
   readonly whileStoppable: <T>(keyboard: Keyboard, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
@@ -17,9 +17,11 @@ export function watchStopping({ process }: Pick<CliContext, "process">): Stoppin
   const ending = new AbortController();
   let stop = () => {};
   const onInterrupt = () => stop();
-  const onTerminate = () => ending.abort(new InterruptedError("SIGTERM"));
+  const onTerminate = (signal: EndSignal) => ending.abort(new InterruptedError(signal));
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);
+  // The terminal was closed.
+  process.on("SIGHUP", onTerminate);
   return {
     ended: ending.signal,
     async whileStoppable(keyboard, work) {
@@ -44,6 +46,7 @@ export function watchStopping({ process }: Pick<CliContext, "process">): Stoppin
     dispose() {
       process.off("SIGINT", onInterrupt);
       process.off("SIGTERM", onTerminate);
+      process.off("SIGHUP", onTerminate);
     },
   };
 }

@@ -3,23 +3,22 @@ import { CLIENT_KEYS } from "../../config/environment.ts";
 import type { Flags } from "../../config/load.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const NOTES = `
-Editors and agents start it: docs/mcp.md has the settings of each. stdout carries the protocol, and stderr what there is to tell. It ends when its
-client does.
-`;
+const NOTES =
+  "Editors and agents start it: docs/mcp.md has the settings of each. stdout carries the protocol, and stderr what there is to tell. It " +
+  "ends when its client does.";
 
 /** Adds `sluice mcp`. */
 export function addMcpCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const mcp = program
     .command("mcp")
     .description("serve a gateway's models and presets as tools and prompts of MCP, over stdin and stdout")
-    .addHelpText("after", NOTES)
     .action(async (flags: Flags) => {
       const { mcp } = await import("./mcp.ts");
       done(await mcp(flags, context));
     });
+  addNotes(mcp, NOTES);
   addGatewayOptions(mcp, CLIENT_KEYS);
   addExamples(
     mcp,
