@@ -5,6 +5,7 @@ import { PageHead } from "../frame/page-head.tsx";
 import { Bar, Card, ErrorNote } from "../frame/parts.tsx";
 import { Details } from "./details.tsx";
 import { failure, isChanging, library, refresh } from "./library.ts";
+import { Measured } from "./measured.tsx";
 import { ModelTable } from "./model-table.tsx";
 import { PullForm } from "./pull-form.tsx";
 
@@ -44,6 +45,7 @@ export default function Models() {
             empty="Every model on the disk is served."
             onShow={setShown}
           />
+          <Measured />
           <ModelTable
             title="In the catalogue"
             models={found.data.filter((model) => !model.downloaded && !isServed(model))}

@@ -12,6 +12,7 @@ import * as admin from "./openapi/operations/admin.ts";
 import * as batch from "./openapi/operations/batches.ts";
 import { createChatCompletion } from "./openapi/operations/chat.ts";
 import * as chats from "./openapi/operations/chats-stored.ts";
+import * as comparison from "./openapi/operations/comparison.ts";
 import { createCompletion } from "./openapi/operations/completions.ts";
 import * as conversation from "./openapi/operations/conversations.ts";
 import * as embedding from "./openapi/operations/embeddings.ts";
@@ -41,6 +42,7 @@ import { clearCache, showCache, warmCache } from "./routes/cache.ts";
 import { chatCompletions } from "./routes/chat.ts";
 import { deleteChat, listChatMessages, listChats, showChat, updateChat } from "./routes/chats-stored.ts";
 import { compactResponse } from "./routes/compact.ts";
+import { showComparison } from "./routes/comparison.ts";
 import { completions } from "./routes/completions.ts";
 import {
   addConversationItems,
@@ -258,6 +260,7 @@ export const routes: readonly Route[] = [
   { ...admin.reload, answer: ({ reload }) => reloadSettings(reload) },
   { ...stop, answer: ({ requestStop, models }) => stopGateway(requestStop, models) },
   { ...library.listLibrary, answer: listLibrary },
+  { ...comparison.showComparison, answer: ({ state }) => showComparison(state.comparisons) },
   { ...library.pinModel, answer: pinModel },
   { ...showLiveOperation, answer: ({ live, access }) => showLive(live, access) },
   { ...service.health, answer: health },

@@ -1,21 +1,22 @@
+import { type Report, reportSchema } from "./comparison-report.ts";
 import { type Database, text } from "./database.ts";
 
 /** How many are kept. */
 const KEPT = 20;
 
-/** What models were measured to do, as JSON. */
+/** What `sluice compare` has measured. */
 export type ComparisonStore = {
-  readonly add: (createdMs: number, body: string) => void;
-  /** The newest; undefined if there is none. */
-  readonly latest: () => string | undefined;
+  readonly add: (report: Report) => void;
+  /** The newest; undefined if there is none, or if another version of Sluice wrote it in another form. */
+  readonly latest: () => Report | undefined;
   readonly count: () => number;
 };
 
 export function createComparisonStore(database: Database): ComparisonStore {
   return {
-    add(createdMs, body) {
+    add(report) {
       database.write((sql) => {
-        sql("INSERT INTO comparisons (created_ms, body) VALUES (?, ?)").run(createdMs, body);
+        sql("INSERT INTO comparisons (created_ms, body) VALUES (?, ?)").run(report.createdMs, JSON.stringify(report));
         sql("DELETE FROM comparisons WHERE seq NOT IN (SELECT seq FROM comparisons ORDER BY seq DESC LIMIT ?)").run(
           KEPT,
         );
@@ -24,7 +25,7 @@ export function createComparisonStore(database: Database): ComparisonStore {
     latest() {
       if (!database.exists()) return undefined;
       const row = database.read((sql) => sql("SELECT body FROM comparisons ORDER BY seq DESC LIMIT 1").get());
-      return row && text(row, "body");
+      return row && reportSchema.safeParse(JSON.parse(text(row, "body"))).data;
     },
     count: () => database.read((sql) => Number(sql("SELECT count(*) AS count FROM comparisons").get()?.count ?? 0)),
   };

@@ -49,6 +49,7 @@ export type State = TenantState & {
   /** Whether the state file exists, so that something may be stored in it. */
   readonly exists: () => boolean;
   readonly shadows: ShadowStore;
+  readonly comparisons: ComparisonStore;
   /** The streams of all tenants that another process can go on with. */
   readonly streams: StreamStore;
   readonly close: () => void;
@@ -119,6 +120,7 @@ export function createState({
     needsFile: (id) => batchQueue.needs(id) || isPartOfUpload(database, id, now()),
     exists: database.exists,
     shadows: createShadowStore(database, afterWrite),
+    comparisons: createComparisonStore(database),
     streams: createStreamStore(database, { pid, isAlive, now }),
     close: database.close,
   };

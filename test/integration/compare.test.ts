@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findDevice } from "../../src/cli/compare/device.ts";
 import { makeVariant } from "../../src/cli/compare/quantizations.ts";
-import { type Report, reportSchema } from "../../src/cli/compare/report.ts";
 import { findModel, type LocalModel, resolveModel } from "../../src/models/index.ts";
+import { type Report, reportSchema } from "../../src/store/comparison-report.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-compare-test-"));
 const stateFile = join(folder, "state.db");

@@ -5,6 +5,44 @@ const look = browserOfTests();
 const url = () => `${inject("gatewayUrl")}/models`;
 const MODEL = "smollm2-135m-instruct";
 
+const exactly = (value: number) => ({ value, low: value, high: value });
+const compared = (id: string, gib: number, decode: number, more: object) => ({
+  ...{ id, quantization: null, size_bytes: gib * 2 ** 30, bits_per_weight: 5, memory_bytes: 1.1 * gib * 2 ** 30 },
+  ...{ load_ms: 400, rates: [{ context: 512, prefill: exactly(10 * decode), decode: exactly(decode) }], joules: null },
+  ...{
+    perplexity: exactly(10),
+    bits_per_byte: exactly(1),
+    divergence: null,
+    agreement: null,
+    presets: null,
+    notes: [],
+  },
+  ...more,
+});
+const COMPARISON = {
+  object: "list",
+  data: [
+    {
+      ...{ object: "comparison", created_at: 1_795_336_200, quiet: false, reference: "a-model-Q8_0" },
+      machine: { processor: "A processor", cores: 8, backend: "cpu", threads: 8, release: "v0.5.0" },
+      text: { name: "a text", scored: 2040 },
+      verdict: {
+        take: "a-model-Q4_K_M",
+        sentence: "take a-model-Q4_K_M: KL 0.012 of a-model-Q8_0, 1.7 × as fast, 2.1 GiB less.",
+      },
+      models: [
+        compared("a-model-Q8_0", 8, 10, { rise: exactly(0), divergence: exactly(0), agreement: exactly(1) }),
+        compared("a-model-Q4_K_M", 5.9, 17, {
+          rise: { value: 0.004, low: 0.002, high: 0.006 },
+          divergence: { value: 0.012, low: 0.011, high: 0.013 },
+          agreement: { value: 0.94, low: 0.93, high: 0.95 },
+        }),
+        compared("another-model", 1, 60, { rise: { value: 0.4, low: 0.35, high: 0.45 } }),
+      ],
+    },
+  ],
+};
+
 describe("the page Models", () => {
   it("shows what is served, and its template with an example", async () => {
     await using seen = await look(url());
@@ -61,6 +99,27 @@ describe("the page Models", () => {
     await catalogue.getByText("downloading 37 %").waitFor();
     await catalogue.getByRole("button", { name: /^Stop pulling / }).click();
     await catalogue.getByText("downloading").waitFor({ state: "detached" });
+  });
+
+  it.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 360],
+    ["dark", 360],
+  ] as const)("shows what was compared last, and which model to take: %s, %d px", async (colorScheme, width) => {
+    await using seen = await look("about:blank", { colorScheme, viewport: { width, height: 900 } });
+    const { page, faults } = seen;
+    await page.route("**/admin/comparison", (route) => route.fulfill({ json: COMPARISON }));
+    await page.goto(url());
+    await page.getByText("Take a-model-Q4_K_M: KL 0.012 of a-model-Q8_0, 1.7 × as fast, 2.1 GiB less.").waitFor();
+    const table = page.getByRole("table", { name: "Compared" });
+    await table.getByRole("row", { name: /^a-model-Q4_K_M to take .* 17\.0 ?1\.7 × / }).waitFor();
+    await table.getByRole("row", { name: /^another-model .*GiB/ }).waitFor();
+    await page.getByText("Other programs ran beside it, so its rates are too low.").waitFor();
+    await table.scrollIntoViewIfNeeded();
+    await expectAccessible(page);
+    await expectNoSidewaysScroll(page);
+    expect(faults).toEqual([]);
   });
 
   it.each([

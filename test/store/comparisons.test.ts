@@ -1,16 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { openKeyState } from "../../src/store/state.ts";
+import { reportOf } from "../cli/compare/support.ts";
 import { temporaryFolder } from "./support.ts";
 
 describe("Comparisons in the state file", () => {
   test("are there after a restart, the newest first", () => {
     using folder = temporaryFolder();
     const first = openKeyState(folder.file);
-    first.comparisons.add(1, "one");
-    first.comparisons.add(2, "two");
+    first.comparisons.add(reportOf([], { createdMs: 1 }));
+    first.comparisons.add(reportOf([], { createdMs: 2 }));
     first.close();
     const second = openKeyState(folder.file);
-    expect(second.comparisons.latest()).toBe("two");
+    expect(second.comparisons.latest()).toEqual(reportOf([], { createdMs: 2 }));
     second.close();
   });
 
@@ -25,8 +26,8 @@ describe("Comparisons in the state file", () => {
   test("are kept in a bounded number", () => {
     using folder = temporaryFolder();
     const state = openKeyState(folder.file);
-    for (let index = 0; index < 30; index++) state.comparisons.add(index, `report ${index}`);
-    expect(state.comparisons.latest()).toBe("report 29");
+    for (let index = 0; index < 30; index++) state.comparisons.add(reportOf([], { createdMs: index }));
+    expect(state.comparisons.latest()?.createdMs).toBe(29);
     expect(state.comparisons.count()).toBe(20);
     state.close();
   });

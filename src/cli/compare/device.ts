@@ -2,9 +2,9 @@ import { cpus } from "node:os";
 import type { Config } from "../../config/schema.ts";
 import { inspectBackend } from "../../engine/host/inspect.ts";
 import { findBinding } from "../../engine/programs.ts";
+import type { Report } from "../../store/comparison-report.ts";
 import { shellCommand } from "../../version.ts";
 import { CommandError } from "../errors.ts";
-import type { Report } from "./report.ts";
 
 /** What models are measured on. */
 export type Device = Report["machine"] & {

@@ -1,5 +1,5 @@
+import type { Quality } from "../../store/comparison-report.ts";
 import type { Block, Scored } from "./quality.ts";
-import type { Quality } from "./report.ts";
 import { bootstrap, type Estimate } from "./statistics.ts";
 
 /** With fewer blocks an interval says nothing. */

@@ -1,5 +1,6 @@
 import { measureModel } from "../../engine/host/measure.ts";
 import { estimateModelMemory } from "../../models/index.ts";
+import type { ModelReport, Quality } from "../../store/comparison-report.ts";
 import { CommandError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import type { Device } from "./device.ts";
@@ -7,7 +8,6 @@ import { judge } from "./judge.ts";
 import type { CompareOptions } from "./options.ts";
 import { CHUNK_TOKENS, type Scored } from "./quality.ts";
 import { contextsWithin, measureRates, type Rates, roomFor } from "./rates.ts";
-import type { ModelReport, Quality } from "./report.ts";
 import { NOT_SCORED, type Subject, scoreBeside } from "./score-beside.ts";
 import type { Steps } from "./show-steps.ts";
 

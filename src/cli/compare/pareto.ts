@@ -1,4 +1,4 @@
-import type { ModelReport } from "./report.ts";
+import type { ModelReport } from "../../store/comparison-report.ts";
 import { speedOf } from "./verdict.ts";
 
 /** How bad a model is and how fast. */

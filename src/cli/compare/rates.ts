@@ -1,5 +1,5 @@
 import type { Measured } from "../../engine/host/measure.ts";
-import type { ModelReport } from "./report.ts";
+import type { ModelReport } from "../../store/comparison-report.ts";
 import { median, spread } from "./statistics.ts";
 
 /** The tokens that are generated after each prompt. */

@@ -1,14 +1,14 @@
 import { resolve } from "node:path";
 import type { Config } from "../../config/schema.ts";
+import type { Report } from "../../store/comparison-report.ts";
 import { openKeyState } from "../../store/state.ts";
-import { type Report, reportSchema } from "./report.ts";
 
 /** Keeps a report in the state file. Does nothing with a state in memory. Throws a StateError. */
 export function keepReport(report: Report, { stateFile }: Config, cwd: string): void {
   if (stateFile === ":memory:") return;
   const state = openKeyState(resolve(cwd, stateFile));
   try {
-    state.comparisons.add(report.createdMs, JSON.stringify(report));
+    state.comparisons.add(report);
   } finally {
     state.close();
   }
@@ -19,8 +19,7 @@ export function lastReport({ stateFile }: Config, cwd: string): Report | undefin
   if (stateFile === ":memory:") return undefined;
   const state = openKeyState(resolve(cwd, stateFile));
   try {
-    const body = state.comparisons.latest();
-    return body === undefined ? undefined : reportSchema.parse(JSON.parse(body));
+    return state.comparisons.latest();
   } finally {
     state.close();
   }

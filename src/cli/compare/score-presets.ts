@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import type { Flags } from "../../config/load.ts";
 import type { LocalModel } from "../../models/index.ts";
+import type { ModelReport } from "../../store/comparison-report.ts";
 import type { CliContext } from "../context.ts";
 import { readTrials } from "../eval.ts";
 import { evaluate } from "../evaluate.ts";
 import { reachGateway } from "../reach-gateway.ts";
 import { wilson } from "../wilson.ts";
-import type { ModelReport } from "./report.ts";
 
 /** Runs the cases of all presets with a model, in a gateway that serves it. Throws as `evalPresets` does. */
 export async function scorePresets(

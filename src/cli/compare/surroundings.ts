@@ -1,8 +1,8 @@
 import { cpus, loadavg } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Config } from "../../config/schema.ts";
+import type { Report } from "../../store/comparison-report.ts";
 import { urlOf } from "../gateway-client.ts";
-import type { Report } from "./report.ts";
 
 /** From this share of the processor on, other programs disturb. */
 const BUSY_SHARE = 0.1;

@@ -1,5 +1,5 @@
+import type { Report } from "../../store/comparison-report.ts";
 import { findFront, placeModels, type Spot } from "./pareto.ts";
-import type { Report } from "./report.ts";
 
 const WIDTH = 720;
 const HEIGHT = 440;

@@ -1,6 +1,6 @@
+import type { ModelReport, Report } from "../../store/comparison-report.ts";
 import { formatTable } from "../table.ts";
 import { formatBytes } from "../units.ts";
-import type { ModelReport, Report } from "./report.ts";
 import type { Estimate } from "./statistics.ts";
 import { formatPercent } from "./verdict.ts";
 

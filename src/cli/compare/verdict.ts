@@ -1,5 +1,5 @@
+import type { ModelReport, Report } from "../../store/comparison-report.ts";
 import { formatBytes } from "../units.ts";
-import type { ModelReport, Report } from "./report.ts";
 import type { Estimate } from "./statistics.ts";
 
 /** A rise of the perplexity that nobody notices. */

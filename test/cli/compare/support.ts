@@ -1,4 +1,4 @@
-import type { ModelReport, Report } from "../../../src/cli/compare/report.ts";
+import type { ModelReport, Report } from "../../../src/store/comparison-report.ts";
 
 const exactly = (value: number) => ({ value, low: value, high: value });
 
