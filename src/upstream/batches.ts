@@ -108,7 +108,8 @@ export function createUpstreamBatches(upstream: string, channel: Channel, base: 
     path: string,
     signal: AbortSignal,
     more: { readonly body?: object; readonly upload?: Upload; readonly headers?: Record<string, string> } = {},
-  ): Promise<Reply> => channel.ask({ method, path: `${base}${path}`, headers: {}, ...more, signal });
+  ): Promise<Reply> =>
+    channel.ask({ method, path: `${base}${path}`, signal, ...more, headers: { accept: "*/*", ...more.headers } });
 
   async function read<T>(schema: z.ZodType<T>, reply: Promise<Reply>): Promise<T> {
     const { data, success } = schema.safeParse(await readWholeJson(upstream, await reply));

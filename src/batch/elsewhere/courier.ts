@@ -116,12 +116,12 @@ export function createCourier({ batch, endpoint, put, now, logger }: CourierOpti
     const at = { segment: stopped, remote, signal };
     switch (state) {
       case "planned":
-        for (const id of await remote.findFiles(fileNameOf(batch, segment), signal)) {
+        for (const id of await orNothing(remote.findFiles(fileNameOf(batch, segment), signal))) {
           await remote.removeFile(id, signal).catch(ignoreGone);
         }
         return put({ ...stopped, state: "ended" });
       case "uploaded": {
-        const [known] = asks === 0 ? [] : await findAll(at);
+        const [known] = asks === 0 ? [] : await orNothing(findAll(at));
         if (known === undefined) return put({ ...stopped, state: "ended" });
         return stop({ ...at, segment: put({ ...stopped, state: "created", batchId: known.id }) });
       }
@@ -172,4 +172,12 @@ function isGone(error: unknown): boolean {
 
 function ignoreGone(error: unknown): void {
   if (!isGone(error)) throw error;
+}
+
+/** A server that tells of nothing has nothing of ours. */
+function orNothing<T>(found: Promise<readonly T[]>): Promise<readonly T[]> {
+  return found.catch((error: unknown) => {
+    if (!(error instanceof RemoteError) || error.failure === "away") throw error;
+    return [];
+  });
 }

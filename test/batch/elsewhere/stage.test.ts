@@ -206,6 +206,20 @@ describe("a batch at another server", () => {
     expect(server.files.size).toBe(0);
   });
 
+  it("is cancelled at once where the server knows no batches, though its file may be there", async () => {
+    const { outcome, cancel, server } = openBatch(2, {
+      async step(name) {
+        if (name === "findFiles" && isCancelled) throw new RemoteError("gone", "There is no such path.");
+        if (name === "upload" || name === "findFiles") throw new RemoteError("away", "It can't be reached.");
+      },
+    });
+    let isCancelled = false;
+    await vi.waitFor(() => expect(server.heard).toContain("findFiles"));
+    isCancelled = true;
+    cancel();
+    expect(await outcome()).toEqual({ status: "cancelled", fates: Array(2).fill("batch_cancelled") });
+  });
+
   it("is not waited for longer than a quarter of an hour when it does not stop", async () => {
     const test = openBatch(2, {
       polls: 1_000,
