@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { replaceMembers } from "../../json/members.ts";
 import { attemptReplay, type Door } from "../attempt.ts";
 import { type Ledger, MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES } from "../ledger.ts";
@@ -24,6 +25,9 @@ export type TakeOptions = {
   readonly signal: AbortSignal;
 };
 
+/** The results that are taken before others have their turn. */
+const RESULTS_AT_ONCE = 4;
+
 /** What became of a server's results. `strange` ones were none of ours, came twice, or could not be read. */
 export type Taken = { readonly isFull: boolean; readonly taken: number; readonly strange: number };
 
@@ -47,6 +51,8 @@ export async function takeResults(options: TakeOptions): Promise<Taken> {
     if (result === undefined) return;
     book.writer.add(answered({ line, customId: request.customId }, result));
     taken += 1;
+    // An answer that is there already waits for nothing, so all others would wait for it.
+    if (taken % RESULTS_AT_ONCE === 0) await setImmediate();
     const { writer } = book;
     if (writer.waiting >= MAX_UNWRITTEN || writer.waitingBytes >= MAX_UNWRITTEN_BYTES) await writer.settled();
   }
