@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { readRegularFile } from "../read-file.ts";
+import { writeDurably } from "./durable-write.ts";
 import { jsonText } from "./json-text.ts";
 
 /** As many runs can be undone. */
@@ -102,19 +103,4 @@ export function openJournal(stateFolder: string): Journal {
       }
     },
   };
-}
-
-/** Writes a new file, so that it is on the disk when this resolves. Leaves none behind if it fails. */
-export async function writeDurably(path: string, text: string, mode?: number): Promise<void> {
-  const file = await open(path, "wx", mode);
-  try {
-    await file.writeFile(text);
-    if (mode !== undefined) await file.chmod(mode);
-    await file.sync();
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-  }
 }

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { lock } from "proper-lockfile";
 import { readRegularFile } from "../read-file.ts";
 import type { Change } from "./changes.ts";
-import { type Entry, type EntryFile, type Journal, newId, writeDurably } from "./journal.ts";
+import { writeDurably } from "./durable-write.ts";
+import { type Entry, type EntryFile, type Journal, newId } from "./journal.ts";
 import { locate } from "./paths.ts";
 
 /** How long another run is waited for; a lock lapses 10 s after its process was killed. */

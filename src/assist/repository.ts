@@ -37,12 +37,12 @@ export async function openRepository(folder: string, env: NodeJS.ProcessEnv): Pr
   return { root, cwd, git: createGit(root, env), stateFolder: resolve(cwd, state) };
 }
 
-/** The files that git tracks or would track: those that no .gitignore names. */
+/** The files that git tracks or would track, those that no .gitignore names, by their paths. */
 export async function listFiles({ git }: Repository): Promise<readonly string[]> {
   const { text } = await git(["ls-files", "-co", "--exclude-standard", "-z", "--deduplicate"], {
     maxBytes: MAX_LIST_BYTES,
   });
-  return text.split("\0").slice(0, -1).slice(0, MAX_FILES);
+  return text.split("\0").slice(0, -1).sort().slice(0, MAX_FILES);
 }
 
 /** Whether .gitignore leaves a file out; a tracked file is never left out. */

@@ -1,13 +1,17 @@
 import { expect, inject, test } from "vitest";
 import { assist, scratchRepository } from "../cli/assist/support.ts";
 
-test("the real model explains a file, reviews a change and writes a message for it; whether they are right is the model's business", async () => {
+test("the real model explains a file, answers a question, reviews a change and writes a message for it; whether they are right is the model's business", async () => {
   using scratch = scratchRepository({ "calc.py": "def add(a, b):\n    return a - b\n" });
   const ask = (words: readonly string[], maxTokens = "24") =>
     assist(scratch, inject("gatewayUrl"), [...words, "--max-tokens", maxTokens]);
   const explained = await ask(["explain", "calc.py"]);
   expect(explained.exitCode).toBe(0);
   expect(explained.stdout.trim()).not.toBe("");
+
+  const answered = await ask(["ask", "What does add do?"]);
+  expect(answered.exitCode).toBe(0);
+  expect(answered.stdout.trim()).not.toBe("");
 
   scratch.write("calc.py", "def add(a, b):\n    return a + b\n");
   const reviewed = await ask(["review", "--json"]);

@@ -41,7 +41,7 @@ function answer({ name, files, question, diff }: Task, flags: Flags, context: Cl
 }
 
 /** Asks, and prints the answer while it comes. */
-async function print(work: Work, gathered: Parameters<typeof prepare>[1], question: string): Promise<void> {
+export async function print(work: Work, gathered: Parameters<typeof prepare>[1], question: string): Promise<void> {
   const { context, flags, answerer } = work;
   const { stdout, stderr } = context;
   const asked = await prepare(work, gathered, question);

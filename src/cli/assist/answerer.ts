@@ -34,12 +34,23 @@ const modelList = z.object({
       max_model_len: z.number().nullish(),
       capabilities: z.array(z.string()).optional(),
       preset: z.unknown().optional(),
+      meta: z.object({ sha256: z.string().nullish() }).nullish(),
     }),
   ),
 });
 type Listed = z.infer<typeof modelList>["data"][number];
 
 const tokenList = z.object({ tokens: z.array(z.unknown()) });
+
+const vectorList = z.object({ data: z.array(z.object({ embedding: z.array(z.number()) })) });
+
+/** A model for embeddings alone. */
+export type Embedder = {
+  readonly model: string;
+  /** Changes with its file. */
+  readonly version: string;
+  readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
+};
 
 /** The model that answers, and what fits into its context. */
 export type Answerer = {
@@ -49,6 +60,7 @@ export type Answerer = {
   readonly roomFor: (question: string) => Promise<number>;
   /** Asks once. Throws a CommandError. */
   readonly ask: (input: string, reader: Reader, more?: object) => Promise<Ending>;
+  readonly embedder?: Embedder;
   readonly messagesOf: (input: string) => ReturnType<typeof messagesOf>;
 };
 
@@ -109,6 +121,22 @@ export async function chooseAnswerer(
     return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
   };
 
+  const reader = data.find(
+    ({ capabilities: can = [], owned_by: owner, preset }) =>
+      preset === undefined &&
+      can.includes("embeddings") &&
+      !can.includes("completion") &&
+      (mayLeave || owner === "sluice"),
+  );
+  const embedder: Embedder | undefined = reader && {
+    model: reader.id,
+    version: JSON.stringify([reader.id, reader.meta?.sha256 ?? null]),
+    async embed(input) {
+      const answer = await asked.post("/v1/embeddings", { model: reader.id, input });
+      return vectorList.parse(answer).data.map(({ embedding }) => Float32Array.from(embedding));
+    },
+  };
+
   async function send(input: string, reader: Reader, more: object): Promise<Ending> {
     const { system, before, last } = messagesOf(prompt, input);
     const fields = { ...prompt.sampling, ...sampling, max_tokens: answerTokens, ...more };
@@ -117,6 +145,7 @@ export async function chooseAnswerer(
 
   return {
     ...{ model, count, messagesOf: (input) => messagesOf(prompt, input) },
+    ...(embedder && { embedder }),
     async roomFor(question) {
       const { system, before, last } = messagesOf(prompt, question);
       const texts = [system, ...before.map(({ content }) => content), last];

@@ -4,20 +4,19 @@ import type { Flags } from "../../config/load.ts";
 import { addSamplingOptions } from "../ask/commands.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
-import { addExamples } from "../help.ts";
+import { addExamples, addNotes } from "../help.ts";
 
-const NOTES = `
-assist works in the git repository around the current folder. It reads what is named, what a piped text names, and what git doesn't ignore; files
-with secrets are left out. Texts stay on this machine unless --allow-remote is given. Files are changed and commits are made only with --apply, or
-after a yes in the terminal.
-`;
+const NOTES =
+  "assist works in the git repository around the current folder. It reads what is named, what a piped text names, what has changed, or what a " +
+  "search finds in files that git doesn't ignore; files with secrets are left out. Texts stay on this machine unless --allow-remote is given. " +
+  "Files are changed and commits are made only with --apply, or after a yes in the terminal.";
 
 /** Adds `sluice assist` and its commands. */
 export function addAssistCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const assist = program
     .command("assist")
-    .description("help with the code of this git repository: explain, review, commit, fix, test")
-    .addHelpText("after", NOTES);
+    .description("help with the code of this git repository: explain, review, commit, fix, test, ask");
+  addNotes(assist, NOTES);
 
   const explain = addReading(
     assist.command("explain [file...]").description("explain files, a change, or a piped text"),
@@ -43,6 +42,20 @@ export function addAssistCommand(program: Command, context: CliContext, done: (e
     ["sluice assist review", "what is not committed yet"],
     ["sluice assist review --diff main...", "this branch"],
     ["gh pr diff 12 | sluice assist review", "a diff that is piped in"],
+  );
+
+  const ask = addReading(
+    assist
+      .command("ask [question...]")
+      .description("answer a question from files that are named, or that a search of the repository finds for it"),
+  ).action(async (words: readonly string[], flags: Flags) => {
+    const { ask } = await import("./ask.ts");
+    done(await ask(words, flags, context));
+  });
+  addExamples(
+    ask,
+    ["sluice assist ask 'Where are requests retried?'", "searches the files that git doesn't ignore"],
+    ["sluice assist ask --file src/retry.ts 'When does it give up?'", "about a file"],
   );
 
   const commit = addCommon(
@@ -102,7 +115,7 @@ export function addAssistCommand(program: Command, context: CliContext, done: (e
     });
   addExamples(undo, ["sluice assist undo", "once for each run, the last first"]);
 
-  for (const command of [explain, review, commit, fix, test]) addGatewayOptions(command, CLIENT_KEYS);
+  for (const command of [explain, review, ask, commit, fix, test]) addGatewayOptions(command, CLIENT_KEYS);
 }
 
 /** Adds the options of a command that reads files and changes. */

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { run } from "../../../src/cli/run.ts";
+import type { Backend } from "../../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../../src/generation/request.ts";
 import { answerWith, createTestApp, listen, script, servedModel } from "../../http/support.ts";
 import { fakeContext } from "../fake-context.ts";
@@ -52,8 +53,8 @@ export function scratchRepository(files: Readonly<Record<string, string>> = {}):
   };
 }
 
-/** A gateway on this machine whose model gives these answers, one after another, the last again and again. A function is called when it is asked. */
-export async function scriptedGateway(answers: readonly (string | (() => string))[]) {
+/** A model that gives these answers, one after another, the last again and again. A function is called when it is asked. */
+function scriptedModel(answers: readonly (string | (() => string))[]) {
   const requests: GenerationRequest[] = [];
   const model = servedModel(
     script(async function* answer(request) {
@@ -62,7 +63,13 @@ export async function scriptedGateway(answers: readonly (string | (() => string)
       yield* answerWith([typeof answer === "string" ? answer : answer()]);
     }),
   );
-  const server = await listen(createTestApp({ models: [model] }).app);
+  return { model, requests };
+}
+
+/** A gateway on this machine with a model that gives these answers, and with `others`. */
+export async function scriptedGateway(answers: readonly (string | (() => string))[], others: readonly Backend[] = []) {
+  const { model, requests } = scriptedModel(answers);
+  const server = await listen(createTestApp({ models: [model, ...others] }).app);
   return { url: server.url, requests, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
