@@ -60,7 +60,7 @@ describe("a batch in front of a real Sluice that has batches", () => {
       ["results are deleted there", async () => (await there.files.list()).data.length < 3],
     ];
     for (const [what, hasCome] of moments) {
-      await vi.waitFor(async () => expect(await hasCome(), what).toBe(true), { timeout: 60_000, interval: 5 });
+      await vi.waitFor(async () => expect(await hasCome(), what).toBe(true), { timeout: 100_000, interval: 20 });
       front.kill("SIGKILL");
       await front.ended;
       front = startFront(await behind.ready);
