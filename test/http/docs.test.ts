@@ -7,7 +7,7 @@ import { createTestApp } from "./support.ts";
 
 describe("GET /openapi.json", () => {
   it("describes every route of the app, and no other", () => {
-    const { app } = createTestApp();
+    const { app } = createTestApp({ settings: { mcp: true } });
     const routes = app.routes
       .filter(({ method }) => method !== "ALL")
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)(\{[^}]*\})?/g, "{$1}")}`);

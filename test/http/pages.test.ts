@@ -92,7 +92,7 @@ describe("two Host headers", () => {
 
 describe("a POST that a page can send without asking", () => {
   it.each(posts)("changes nothing at %s", async (path) => {
-    const { app } = createTestApp();
+    const { app } = createTestApp({ settings: { mcp: true } });
     for (const headers of STRANGERS) {
       const form = { ...headers, "content-type": FORM };
       expect((await app.request(path, { method: "POST", headers }, FROM_HERE)).status).toBe(415);
