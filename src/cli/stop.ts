@@ -17,14 +17,17 @@ const END_MS = 15_000;
 /** How long a gateway that was started again may need until it listens. */
 const COMEBACK_LOOK_MS = 1_000;
 
+/** The longest that the settings allow. */
+const MAX_WAIT_MS = 3_600_000;
+
 const answerSchema = z.object({
   pid: z.int().min(1),
   hostname: z.string(),
-  running: z.number(),
-  waiting: z.number(),
-  delay_ms: z.number(),
-  grace_ms: z.number(),
-  service_manager: z.string().nullable(),
+  running: z.int(),
+  waiting: z.int(),
+  delay_ms: z.number().max(MAX_WAIT_MS),
+  grace_ms: z.number().max(MAX_WAIT_MS),
+  service_manager: z.enum(["systemd", "launchd"]).nullable(),
 });
 
 type Answer = z.infer<typeof answerSchema>;

@@ -30,6 +30,13 @@ async function connect(options: TestAppOptions, mode: (typeof ERAS)[number] = "a
   return { client, [Symbol.asyncDispose]: close };
 }
 
+it("takes one message at a time at /mcp, so that a list can't ask for more at once than requests may", async () => {
+  const { app } = createTestApp({ settings: { mcp: true } });
+  const answer = await app.request("/mcp", jsonInit([{ jsonrpc: "2.0", id: 1, method: "tools/list" }]));
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain("one message at a time");
+});
+
 describe.each(ERAS)("POST /mcp (%s)", (mode) => {
   it("has a prompt answered, and tells how far it is", async () => {
     await using mcp = await connect(writing(["Hel", "lo"]), mode);

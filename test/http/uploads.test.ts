@@ -90,6 +90,18 @@ describe("an upload", () => {
     expect(it.names()).toHaveLength(1);
   });
 
+  it("takes no empty part, and not more parts than its record can hold", async () => {
+    using it = await createUploadsApp();
+    const { id } = await it.begin(10_000);
+    const empty = await it.post(`/${id}/parts`, formInit({ data: "" }));
+    expect([empty.status, error.parse(empty.body).error.message]).toEqual([400, "The part is empty."]);
+    expect(it.names()).toEqual([]);
+    for (let count = 0; count < 1_024; count++) await it.part(id, "x");
+    const { status, body } = await it.post(`/${id}/parts`, formInit({ data: "x" }));
+    expect([status, error.parse(body).error.message]).toEqual([400, expect.stringContaining("at most 1024 parts")]);
+    expect(it.names()).toHaveLength(1_024);
+  });
+
   it("is completed only with all of its bytes, each part once, and the right sum", async () => {
     using it = await createUploadsApp();
     const { id } = await it.begin(4);

@@ -1,6 +1,7 @@
 import type { Context, Handler } from "hono";
 import type { Logger } from "pino";
 import type { Door } from "../../mcp/server/door.ts";
+import { InvalidRequestError } from "../../protocols/errors.ts";
 import type { InnerCaller } from "../arrival.ts";
 import type { HttpEnv } from "../context.ts";
 import { readJson } from "../json-body.ts";
@@ -27,6 +28,9 @@ class RefusedCallError extends Error {}
 export function serveMcp({ callAs, logger }: McpDeps): Handler<HttpEnv> {
   return async (c) => {
     const parsedBody = await readJson(c);
+    // Of a list each message would be a request that no limit of requests in progress has counted.
+    if (Array.isArray(parsedBody))
+      throw new InvalidRequestError("Send one message at a time, not a list.", null, "invalid_type");
     const [{ createMcpHandler }, { createMcpServer }] = await Promise.all([
       import("@modelcontextprotocol/server"),
       import("../../mcp/server/server.ts"),

@@ -21,6 +21,8 @@ const HOUR_MS = 60 * 60 * 1000;
 
 /** As with OpenAI. */
 const MAX_PART_BYTES = 64 * 1024 * 1024;
+/** All of them are in one record. */
+const MAX_PARTS = 1_024;
 
 /** `POST /v1/uploads` */
 export function createUpload(deps: FilesDeps): Handler<HttpEnv> {
@@ -45,12 +47,17 @@ export function addUploadPart(deps: FilesDeps): Handler<HttpEnv> {
   return async (c) => {
     const [{ folder }, { readForm }] = await Promise.all([files(), import("../form.ts")]);
     const upload = await findPending(c, deps, now());
+    if (upload.parts.length >= MAX_PARTS) throw unusable(`An upload has at most ${MAX_PARTS} parts: send larger ones.`);
     const id = newPartId();
     const had = upload.parts.reduce((sum, part) => sum + part.bytes, 0);
     const most = Math.min(MAX_PART_BYTES, upload.bytes - had);
     const bytes = await readForm(c, "data", (part) =>
       folder.receive(id, bounded(part.bytes, most, upload), tenantOf(c)),
     );
+    if (bytes === 0) {
+      await folder.remove(id);
+      throw unusable("The part is empty.");
+    }
     if (!(await shelfOf(c, deps).uploads.addPart(upload.id, { id, bytes }))) {
       await folder.remove(id);
       // It may have ended while the part arrived.
@@ -107,6 +114,10 @@ export function cancelUpload(deps: FilesDeps): Handler<HttpEnv> {
     for (const { id } of upload.parts) await folder.remove(id);
     return c.json(encodeUpload(await find(c, deps), undefined, now()));
   };
+}
+
+function unusable(message: string): InvalidRequestError {
+  return new InvalidRequestError(message, "data", "invalid_value");
 }
 
 /** The parts that a completion names. Throws `InvalidRequestError` unless they are the whole file. */
