@@ -4,7 +4,7 @@ import { bulk } from "./bulk.ts";
 import { cache } from "./cache.ts";
 import { cluster } from "./cluster.ts";
 import { engine } from "./engine.ts";
-import { fimBurst } from "./fim-burst.ts";
+import { fimBurst, fimSampled } from "./fim-burst.ts";
 import { intruders } from "./intruders.ts";
 import { intrusion } from "./intrusion.ts";
 import { longContext } from "./long-context.ts";
@@ -34,6 +34,7 @@ export const WORKLOADS: readonly Workload[] = [
   multiTurn,
   intrusion,
   fimBurst,
+  fimSampled,
   longContext,
   start,
   swap,

@@ -34,6 +34,8 @@ export type Client = {
   readonly steps: (target: Target) => readonly string[];
   /** Whether its prompts are long before the user's first word. */
   readonly isAgent?: true;
+  /** Whether it is for completions in the middle of a text, which few models can do. */
+  readonly fills?: true;
 };
 
 /** The part of the context that an answer may take. */
@@ -213,6 +215,7 @@ export const CLIENTS: readonly Client[] = [
   {
     name: "llama-vscode",
     title: "llama.vscode",
+    fills: true,
     file: (places) => join(codeFolder(places), "settings.json"),
     content: {
       format: "json",
@@ -222,24 +225,23 @@ export const CLIENTS: readonly Client[] = [
           value: url,
         })),
     },
-    steps: (target) => [
-      ...(target.hasKey ? ["In VS Code's settings, set llama-vscode.api_key to your key."] : []),
-      ...needsInfill(target),
-    ],
+    steps: (target) => [...(target.hasKey ? ["In VS Code's settings, set llama-vscode.api_key to your key."] : [])],
   },
   {
     name: "neovim",
     title: "llama.vim in Neovim",
+    fills: true,
     file: (places) => join(config(places), "nvim", "plugin", "sluice.vim"),
     content: { whole: llamaVim },
-    steps: (target) => ["Install the plugin ggml-org/llama.vim.", ...needsKey("nvim", target), ...needsInfill(target)],
+    steps: (target) => ["Install the plugin ggml-org/llama.vim.", ...needsKey("nvim", target)],
   },
   {
     name: "vim",
     title: "llama.vim in Vim",
+    fills: true,
     file: ({ home }) => join(home, ".vim", "plugin", "sluice.vim"),
     content: { whole: llamaVim },
-    steps: (target) => ["Install the plugin ggml-org/llama.vim.", ...needsKey("vim", target), ...needsInfill(target)],
+    steps: (target) => ["Install the plugin ggml-org/llama.vim.", ...needsKey("vim", target)],
   },
   {
     name: "jetbrains",
@@ -255,6 +257,7 @@ export const CLIENTS: readonly Client[] = [
   {
     name: "minuet",
     title: "minuet-ai.nvim",
+    fills: true,
     steps: (target) => [
       "In your Neovim settings, in require('minuet').setup:",
       "  provider = 'openai_fim_compatible',",
@@ -262,7 +265,6 @@ export const CLIENTS: readonly Client[] = [
       `    name = 'Sluice', end_point = '${v1(target)}/completions', model = '${target.model}',`,
       `    api_key = ${target.hasKey ? "'SLUICE_API_KEY'" : "function() return 'none' end"},`,
       "  } },",
-      ...needsInfill(target),
     ],
   },
   {
@@ -274,9 +276,3 @@ export const CLIENTS: readonly Client[] = [
     ],
   },
 ];
-
-function needsInfill({ canInfill, model }: Target): readonly string[] {
-  return canInfill
-    ? []
-    : [`${model} has no tokens for fill-in-the-middle: serve a model such as Qwen2.5-Coder for completions.`];
-}

@@ -144,6 +144,7 @@ async function offer(
 ): Promise<number> {
   const { stdout, stderr } = context;
   if (change.before === change.after) {
+    stderr.write(remarks(client, target));
     stderr.write(`${client.title} is connected to ${target.url} already: ${change.path}\n`);
   } else {
     stdout.write(paintDiff(describeChange(change), context));
@@ -177,7 +178,18 @@ async function isWanted(path: string, context: CliContext): Promise<boolean> {
   }
 }
 
-function remarks({ isAgent, title }: Client, { context: tokens, model }: Target): string {
-  if (isAgent !== true || tokens >= AGENT_CONTEXT) return "";
-  return `${title} sends thousands of tokens before your first word, and ${model} has a context of ${tokens}. Serve it with --context 32768 or more.\n`;
+/** What speaks against the model, before anything is written. */
+function remarks({ isAgent, fills, title }: Client, { canInfill, context: tokens, model }: Target): string {
+  const told: string[] = [];
+  if (fills === true && !canInfill) {
+    told.push(
+      `Warning: ${model} can't fill in the middle of a text, so ${title} will show no completions. Serve a model that can, such as Qwen2.5-Coder.`,
+    );
+  }
+  if (isAgent === true && tokens < AGENT_CONTEXT) {
+    told.push(
+      `${title} sends thousands of tokens before your first word, and ${model} has a context of ${tokens}. Serve it with --context 32768 or more.`,
+    );
+  }
+  return told.map((line) => `${line}\n`).join("");
 }

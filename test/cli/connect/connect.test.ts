@@ -52,6 +52,21 @@ describe("sluice connect", () => {
     expect(await readdir(join(set.home, ".codex"))).toEqual(["config.toml"]);
   });
 
+  it.each(["llama-vscode", "neovim", "vim", "minuet"])(
+    "warns before it writes that %s needs a model which fills in the middle",
+    async (name) => {
+      await using set = await setUp();
+      const { stderr } = await set.connect([name]);
+      expect(stderr).toContain("Warning: ");
+      expect(stderr).toContain("can't fill in the middle of a text");
+    },
+  );
+
+  it("doesn't warn of that for a chat's program", async () => {
+    await using set = await setUp();
+    expect((await set.connect(["zed"])).stderr).not.toContain("fill in the middle");
+  });
+
   it("writes it when told, keeps what was there beside it, and has nothing to do the next time", async () => {
     await using set = await setUp();
     await set.put(".codex/config.toml", 'approval_policy = "never"\n', 0o640);
