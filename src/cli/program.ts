@@ -7,6 +7,7 @@ import { addBatchCommand } from "./batch/commands.ts";
 import { addCacheCommand } from "./cache/commands.ts";
 import { addChatCommand } from "./chat/commands.ts";
 import { addCompareCommand } from "./compare/commands.ts";
+import { addCompletionCommand } from "./completion/commands.ts";
 import { addConnectCommand } from "./connect/commands.ts";
 import type { CliContext } from "./context.ts";
 import { addFeedCommand } from "./feed/commands.ts";
@@ -140,6 +141,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   program.commandsGroup("Machine:");
   addMachineCommands(program, context, done);
   addServiceCommand(program, context, done);
+  addCompletionCommand(program, context, done);
   addHelpCommands(program);
   return program;
 }
