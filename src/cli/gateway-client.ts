@@ -1,5 +1,3 @@
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { z } from "zod";
 import { ADMIN_KEY_VARIABLE, CLIENT_KEYS, type KeyVariables, OPERATOR_KEYS } from "../config/environment.ts";
 import type { Config } from "../config/schema.ts";
@@ -25,8 +23,8 @@ export type GatewayClient = {
   readonly stream: (path: string, body: object, signal?: AbortSignal) => AsyncIterable<unknown>;
   /** A client whose calls have these headers too. */
   readonly withHeaders: (more: Readonly<Record<string, string>>) => GatewayClient;
-  /** The data of the events at a path that is read. */
-  readonly follow: (path: string) => AsyncIterable<unknown>;
+  /** The data of the events at a path that is read. `signal` aborts only this call. */
+  readonly follow: (path: string, signal?: AbortSignal) => AsyncIterable<unknown>;
 };
 
 /** What a command shows to a gateway. */
@@ -86,13 +84,16 @@ export function createGatewayClient(
     const { body: bytes } = await send(path, init);
     if (bytes === null) return;
     try {
-      for await (const line of createInterface(Readable.from(bytes.pipeThrough(new TextDecoderStream())))) {
+      for await (const line of linesOf(bytes)) {
         if (line.startsWith("data: ") && line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length));
       }
     } catch (error) {
       signal.throwIfAborted();
       init.signal?.throwIfAborted();
-      throw error;
+      if (!(error instanceof TypeError)) throw error;
+      throw new NoGatewayError(`The connection to the gateway at ${base} was lost in the middle of an answer.`, {
+        cause: error,
+      });
     }
   }
 
@@ -111,8 +112,20 @@ export function createGatewayClient(
       readEvents(path, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) }),
     withHeaders: (headers) =>
       createGatewayClient(url, env, signal, { keyVariables, key: given, usesCache, headers: { ...more, ...headers } }),
-    follow: (path) => readEvents(path, {}),
+    follow: (path, signal) => readEvents(path, { ...(signal && { signal }) }),
   };
+}
+
+/** node:readline would not pass on the error of a connection that is cut off. */
+async function* linesOf(bytes: ReadableStream<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const piece of bytes) {
+    const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) yield line.endsWith("\r") ? line.slice(0, -1) : line;
+  }
+  if (rest !== "") yield rest;
 }
 
 /** Whether the gateway did not respond in time. */

@@ -23,7 +23,7 @@ import { addPipeCommand } from "./pipe/commands.ts";
 import { addEvalCommand, addRunCommand } from "./preset-commands.ts";
 import { addLogsCommand, addUsageCommand } from "./record-commands.ts";
 import { addRouteCommand } from "./route-commands.ts";
-import { addLoadCommands, addPsCommand, addReloadCommand, addStopCommand } from "./running-commands.ts";
+import { addLoadCommands, addPsCommand, addReloadCommand, addStopCommand, addTopCommand } from "./running-commands.ts";
 import { addServiceCommand } from "./service/commands.ts";
 import { addShadowCommand } from "./shadow/commands.ts";
 import { hasColours } from "./style.ts";
@@ -113,6 +113,7 @@ export function buildProgram(context: CliContext, done: (exitCode: number) => vo
   addModelCommands(program, context, done);
   addCompareCommand(program, context, done);
   addPsCommand(program, context, done);
+  addTopCommand(program, context, done);
   addLoadCommands(program, context, done);
 
   program.commandsGroup("Ask:");

@@ -3,7 +3,11 @@ import { OPERATOR_KEYS } from "../config/environment.ts";
 import type { Flags } from "../config/load.ts";
 import type { CliContext } from "./context.ts";
 import { addRunningOptions } from "./gateway-options.ts";
-import { addExamples } from "./help.ts";
+import { addExamples, addNotes } from "./help.ts";
+
+const TOP_NOTES =
+  "Keys: q quits, p pauses, Tab and the arrows choose a section, which gets the most room, and scroll it. If the gateway goes away, it is " +
+  "tried again each second.";
 
 /** Adds `sluice ps`. */
 export function addPsCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
@@ -20,6 +24,26 @@ export function addPsCommand(program: Command, context: CliContext, done: (exitC
     ps,
     ["sluice ps", "of the gateway on this machine"],
     ["sluice ps --url http://10.0.0.5:8080 --json", "of another one, for a script"],
+  );
+}
+
+/** Adds `sluice top`. */
+export function addTopCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
+  const top = program
+    .command("top")
+    .description("watch a running gateway: tokens per second, slots, queue, models, batches")
+    .option("--once", "print one snapshot, as it does where there is no terminal")
+    .option("--json", "print a line of JSON for each second, or with --once for one")
+    .action(async (flags: Flags) => {
+      const { top } = await import("./top/top.ts");
+      done(await top(flags, context));
+    });
+  addNotes(top, TOP_NOTES);
+  addRunningOptions(top, OPERATOR_KEYS);
+  addExamples(
+    top,
+    ["sluice top", "of the gateway on this machine"],
+    ["sluice top --json --url http://10.0.0.5:8080", "of another one, for a program"],
   );
 }
 
