@@ -9,6 +9,13 @@ import { runSluice } from "./sluice-process.ts";
 const MODEL = "smollm2-135m-instruct";
 const SECONDS = 30;
 
+/** It does what it says, and nothing could be asked after it. */
+function isStop(path: string): boolean {
+  return /stop/i.test(
+    path.replaceAll(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16))),
+  );
+}
+
 test(`requests of any kind, for ${SECONDS} seconds, are answered or refused in words, and the engine lives on`, async () => {
   const folder = await mkdtemp(join(tmpdir(), "sluice-hostile-"));
   const bounds = ["--max-tokens", "2", "--max-tokens-limit", "4", "--context", "512"];
@@ -18,7 +25,7 @@ test(`requests of any kind, for ${SECONDS} seconds, are answered or refused in w
     const document: unknown = await (await fetch(`${url}/openapi.json`)).json();
     await fc.assert(
       fc.asyncProperty(
-        hostileRequests(document, { model: MODEL, ids: [] }),
+        hostileRequests(document, { model: MODEL, ids: [] }).filter(({ path }) => !isStop(path)),
         async ({ method, path, headers, body }) => {
           const response = await fetch(
             `${url}${path}`,
