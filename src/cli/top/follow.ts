@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
 import { type LiveEvent, type LivePoint, type LiveSnapshot, liveHistory, liveSnapshot } from "../../live/snapshot.ts";
 import { EXIT } from "../context.ts";
 import { CommandError, RefusedError } from "../errors.ts";
@@ -15,6 +16,8 @@ export type Told = {
   /** Why nothing comes now; undefined while snapshots come. */
   readonly lost: string | undefined;
 };
+
+const anySnapshot = z.object({ object: z.literal("live.snapshot") });
 
 const PATH = "/admin/live";
 const MAX_POINTS = 512;
@@ -73,7 +76,7 @@ function isRefusal(error: Error): boolean {
   return error instanceof RefusedError && error.exitCode === EXIT.refused;
 }
 
-/** Undefined for what is neither history nor snapshot. */
+/** Undefined for what is neither history nor snapshot. Throws a CommandError for a snapshot of another kind than ours. */
 function take(told: Told, data: unknown): Told | undefined {
   const history = liveHistory.safeParse(data);
   if (history.success) {
@@ -81,7 +84,12 @@ function take(told: Told, data: unknown): Told | undefined {
     return { ...told, points: points.slice(-MAX_POINTS), events: events.slice(-MAX_EVENTS) };
   }
   const { data: snapshot } = liveSnapshot.safeParse(data);
-  if (snapshot === undefined) return undefined;
+  if (snapshot === undefined) {
+    if (!anySnapshot.safeParse(data).success) return undefined;
+    throw new CommandError(
+      "The gateway is of another version, and what it tells can't be read. Use the `sluice` that it was started with.",
+    );
+  }
   const lastMs = told.points.at(-1)?.at ?? 0;
   // The history may have them already.
   const known = new Set(told.events.map(nameOf));

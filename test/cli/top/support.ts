@@ -72,6 +72,7 @@ export function snapshotAt(at: number, given: Partial<LiveSnapshot> = {}): LiveS
           requests_per_second: 3.1,
           eta_seconds: 125,
           paused: null,
+          upstream: null,
         },
       },
     ],

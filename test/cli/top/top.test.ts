@@ -86,6 +86,14 @@ describe("sluice top, without a terminal", () => {
   });
 });
 
+it("says so where the gateway's snapshots are of another version", async () => {
+  const context = fakeContext();
+  const running = run(["top", "--url", url], context);
+  show(await arrived.promise, { object: "live.snapshot", version: "9.0.0" });
+  expect(await running).toBe(1);
+  expect(context.stderr.text()).toContain("The gateway is of another version");
+});
+
 describe("what a gateway tells", () => {
   const begin = (signal: AbortSignal) =>
     follow(createGatewayClient(url, {}, signal), signal, { silenceMs: 200, retryMs: 1 });
