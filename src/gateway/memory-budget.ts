@@ -30,7 +30,7 @@ export function modelBytes(model: LocalModel, config: Pick<Config, "slots" | "co
 
 /**
  * The memory that models may take together. `auto` is measured now, within a container's limit; it is at least what these models are likely to
- * need: those of the setting `model` and adapters, which were served before there was a limit.
+ * need: those of the setting `model` and adapters, which were served before there was a limit. A whole number of bytes.
  */
 export function memoryBudget(
   config: Config,
@@ -42,8 +42,10 @@ export function memoryBudget(
     const own = settingsOf(config, [model.id, ...model.aliases]);
     return own.replicas * engineBytes(model, own) + embedderBytes(model);
   });
-  return Math.max(
-    SHARE * freeBytes(),
-    needed.reduce((total, bytes) => total + bytes, 0),
+  return Math.ceil(
+    Math.max(
+      SHARE * freeBytes(),
+      needed.reduce((total, bytes) => total + bytes, 0),
+    ),
   );
 }

@@ -18,6 +18,10 @@ describe("the memory that models may take", () => {
     );
   });
 
+  it("is a whole number of bytes, as it is told", () => {
+    expect(memoryBudget(configSchema.parse({}), [], () => 10 * GIB + 1)).toBe(9 * GIB + 1);
+  });
+
   it("counts a model's file, the slots of its own settings, and its process", () => {
     const slots = (count: number, context: number) => 23_040 * count * context;
     const rest = MODEL.sizeBytes + 256 * MIB;
