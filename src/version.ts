@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 /** The version in `package.json`, which lies one folder up from here both in `src` and in `dist`. */
 export function readVersion(): string {
@@ -13,4 +14,11 @@ export function readVersion(): string {
 export function shellCommand(words: string): string {
   if (import.meta.url.endsWith(".ts")) return `npm run sluice -- ${words}`;
   return process.env.npm_command === "exec" ? `npx sluice-gateway ${words}` : `sluice ${words}`;
+}
+
+/** As `shellCommand`, for a command that stands in another folder than the checkout. */
+export function shellCommandAnywhere(words: string): string {
+  if (!import.meta.url.endsWith(".ts")) return shellCommand(words);
+  const main = fileURLToPath(new URL("main.ts", import.meta.url));
+  return `node ${/^[\w/.:\\-]+$/.test(main) ? main : JSON.stringify(main)} ${words}`;
 }

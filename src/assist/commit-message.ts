@@ -21,12 +21,18 @@ export const MESSAGE_SCHEMA = {
 
 const messageSchema = jsonText.pipe(z.object({ subject: z.string(), body: z.array(z.string()) }));
 
-/** The message in a model's answer, in the form of MESSAGE_SCHEMA or as plain text; empty if there is none. */
+/** The message in a model's answer, in the form of MESSAGE_SCHEMA or as plain text; empty if there is none, such as for other or broken JSON. */
 export function readMessage(answer: string): string {
-  const { data } = messageSchema.safeParse(answer);
-  if (data === undefined) return clean(answer);
+  const text = clean(answer);
+  const { data } = messageSchema.safeParse(text);
+  if (data === undefined) return isStructure(text) ? "" : text;
   const { subject, body } = data;
   return clean([clean(subject).replaceAll("\n", " "), "", ...body].join("\n"));
+}
+
+/** A subject may begin with a tag in brackets, so that only whole lists are told by them. */
+function isStructure(text: string): boolean {
+  return text.startsWith("{") || typeof jsonText.safeParse(text).data === "object";
 }
 
 /** Without the fences and quotes that models put around a message, without controls, and without lines that git would take for comments. */

@@ -15,6 +15,16 @@ export class NotReplacedError extends Error {
   override readonly name = "NotReplacedError";
 }
 
+/** A file is not what it was. */
+export class ChangedError extends NotReplacedError {
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`Nothing was changed: ${path} has changed since it was read. Try again.`);
+    this.path = path;
+  }
+}
+
 type Run = {
   readonly command: string;
   /** The run that this one takes back. */
@@ -110,7 +120,7 @@ async function withLock<T>({ folder }: Journal, work: () => Promise<T>): Promise
 async function requireUnchanged(root: string, { path, before }: Change): Promise<void> {
   const file = await locate(root, path);
   if (!(await holds(file, before ?? null))) {
-    throw new NotReplacedError(`Nothing was changed: ${path} has changed since it was read. Try again.`);
+    throw new ChangedError(path);
   }
   if (before === undefined) return;
   await access(file, constants.W_OK).catch(() => {

@@ -50,7 +50,7 @@ export async function readTextFile(root: string, path: string): Promise<TextFile
 }
 
 function whyOf(error: unknown): string {
-  if (error instanceof PathError) return error.message;
+  if (error instanceof PathError) return error.message.replace(/\.$/, "");
   if (error instanceof Error && "code" in error && error.code === "ENOENT") return "there is no such file";
   return error instanceof Error ? error.message : String(error);
 }

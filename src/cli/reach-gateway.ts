@@ -13,6 +13,7 @@ import { shellCommand } from "../version.ts";
 import type { CliContext } from "./context.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { fetchModels, fetchServed, resolveModels } from "./fetch-models.ts";
+import { loadForeign } from "./foreign-folder.ts";
 import { type Credentials, createGatewayClient, type GatewayClient, urlOf } from "./gateway-client.ts";
 import { startGateway } from "./start-gateway.ts";
 
@@ -34,6 +35,8 @@ type ReachOptions = {
   readonly keyVariables?: KeyVariables;
   /** See `Credentials`. */
   readonly usesCache?: boolean;
+  /** Whether others may have written the current folder; see `loadForeign`. */
+  readonly isForeign?: boolean;
   readonly parts?: ReachParts;
 };
 
@@ -59,10 +62,11 @@ export async function reachGateway(
   flags: Flags,
   context: CliContext,
   signal: AbortSignal,
-  { stateFile = ":memory:", keyVariables, usesCache = false, parts = realParts }: ReachOptions = {},
+  { stateFile = ":memory:", keyVariables, usesCache = false, isForeign = false, parts = realParts }: ReachOptions = {},
 ): Promise<Reached> {
   const { env, cwd, stderr } = context;
-  const { config } = loadConfig({ flags: withoutKey(flags), env, cwd });
+  const given = { flags: withoutKey(flags), env, cwd };
+  const { config } = isForeign ? loadForeign(given, context) : loadConfig(given);
   const wanted = flags.model === undefined ? [] : await nameModels(config.model, cwd, config.modelsDir);
   const models = wanted.map(({ id }) => id);
   const found = await findRunning(flags, config, wanted, {

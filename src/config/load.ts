@@ -9,7 +9,7 @@ import { type Config, configSchema } from "./schema.ts";
 import { type Origin, settings, type Written, whereOf } from "./settings.ts";
 
 /** Taken from the working folder when no other file is named. */
-const DEFAULT_FILE = "sluice.yaml";
+export const DEFAULT_FILE = "sluice.yaml";
 
 /** What the command line held, by the setting's key; `config` names the file. */
 export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -25,7 +25,8 @@ export type LoadedConfig = {
 
 /**
  * Puts the settings together: a flag goes before a variable, a variable before the file, the file before the default. The file is
- * `flags.config`, else `SLUICE_CONFIG`, else `sluice.yaml` in `cwd` where there is one.
+ * `flags.config`, else `SLUICE_CONFIG`, else `sluice.yaml` in `cwd` where there is one, unless
+ * `takesDefaultFile` is false.
  *
  * Throws a ConfigError that names every value that is wrong, those that something else overrides included: each was meant.
  */
@@ -33,6 +34,7 @@ export function loadConfig(input: {
   readonly flags: Flags;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  readonly takesDefaultFile?: boolean;
   readonly readFile?: ReadFile;
 }): LoadedConfig {
   const file = configFile(input);
@@ -83,10 +85,15 @@ function withoutIdleModel(config: Config, isModelGiven: boolean): Config {
   return isModelGiven || config.upstreams.length + config.onDemand.length === 0 ? config : { ...config, model: [] };
 }
 
-function configFile({ flags, env, cwd }: { flags: Flags; env: NodeJS.ProcessEnv; cwd: string }): string | undefined {
+function configFile({
+  flags,
+  env,
+  cwd,
+  takesDefaultFile = true,
+}: Parameters<typeof loadConfig>[0]): string | undefined {
   const named = flags.config ?? (env[CONFIG_VARIABLE] || undefined);
   if (typeof named === "string") return named;
-  return existsSync(resolve(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined;
+  return takesDefaultFile && existsSync(resolve(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined;
 }
 
 function findProblems({ setting, value, origin }: Written): readonly string[] {

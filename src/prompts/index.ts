@@ -8,7 +8,7 @@ import { watchFolder } from "./watch.ts";
 const DEFAULT_FOLDER = "prompts";
 
 /** The package's root is two folders above this file, both in `src/prompts` and in `dist/prompts`. */
-const SHIPPED_FOLDER = fileURLToPath(new URL("../../prompts", import.meta.url));
+export const SHIPPED_FOLDER = fileURLToPath(new URL("../../prompts", import.meta.url));
 
 /** Presets that are reloaded when their folder changes, until closed. */
 export type LivePresets = FolderPresets & { readonly close: () => void };

@@ -11,6 +11,12 @@ it.each([
   ['"Add a cache"', "Add a cache"],
   ["```text\nAdd a cache\n```\n", "Add a cache"],
   ["# Title\nAdd a cache\r\n\r\nBecause.\u001b[2J", "Add a cache\n\nBecause.[2J"],
+  ["[core] Add a cache", "[core] Add a cache"],
+  ['```json\n{"subject":"Add a cache","body":[]}\n```', "Add a cache"],
+  ['{"subject":"Add a cache","body":"x"}', ""],
+  ['{"subject":"Add a ca', ""],
+  ['{"files":[]}', ""],
+  ['["Add a cache"]', ""],
   ["  \n", ""],
 ])("the message in %j is %j", (answer, message) => {
   expect(readMessage(answer)).toBe(message);

@@ -9,10 +9,11 @@ export async function withGateway(
   flags: Flags,
   context: CliContext,
   work: (gateway: Reached, interrupts: Interrupts) => Promise<void>,
+  options: Parameters<typeof reachGateway>[3] = {},
 ): Promise<number> {
   const interrupts = watchForCommand(context);
   try {
-    await using gateway = await reachGateway(flags, context, interrupts.signal);
+    await using gateway = await reachGateway(flags, context, interrupts.signal, options);
     await work(gateway, interrupts);
     return EXIT.done;
   } finally {

@@ -7,7 +7,7 @@ import { answerFor } from "../controls.ts";
 import { UsageError } from "../errors.ts";
 import { prepare, type Work, withAnswerer } from "./assist.ts";
 import { gather } from "./gather.ts";
-import { encodeContext } from "./show-context.ts";
+import { encodeContext, tellLeftOut } from "./show-context.ts";
 
 /** `sluice assist explain [FILE…]`: explains files, a diff, or what is piped in. Throws a CommandError. */
 export function explain(files: readonly string[], flags: Flags, context: CliContext): Promise<number> {
@@ -31,6 +31,10 @@ function answer({ name, files, question, diff }: Task, flags: Flags, context: Cl
   const look = async (repository: Repository) => {
     const gathered = await gather(repository, flags, context, { words: files, ...(diff && { diff }) });
     if (gathered.sources.length > 0) return gathered;
+    if (gathered.leftOut.length > 0) {
+      tellLeftOut(gathered.leftOut, context);
+      throw new UsageError(`Nothing is left to ${name}.`);
+    }
     throw new UsageError(
       diff === undefined && flags.diff === undefined
         ? `There is nothing to ${name}. Name a file, add --diff, or pipe a text in: sluice assist ${name} src/main.ts`

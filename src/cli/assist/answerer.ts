@@ -11,6 +11,11 @@ import type { Reached } from "../reach-gateway.ts";
 import { messagesOf } from "./prompts.ts";
 import { askTerminal } from "./terminal.ts";
 
+/** Somebody doesn't want texts to go to another machine. */
+export class DeclinedError extends Error {
+  override readonly name = "DeclinedError";
+}
+
 /** What is assumed of a model whose context isn't known, such as one that isn't loaded. */
 const UNKNOWN_CONTEXT = 4_096;
 const DEFAULT_ANSWER_TOKENS = 1_024;
@@ -58,7 +63,7 @@ export type Answerer = {
   readonly count: Count;
   /** The tokens that are left for the sources when this is asked of them. */
   readonly roomFor: (question: string) => Promise<number>;
-  /** Asks once. Throws a CommandError. */
+  /** Asks once. Throws a CommandError, also for an answer that broke off, and an InterruptedError for one that was stopped. */
   readonly ask: (input: string, reader: Reader, more?: object) => Promise<Ending>;
   readonly embedder?: Embedder;
   readonly messagesOf: (input: string) => ReturnType<typeof messagesOf>;
@@ -93,6 +98,7 @@ export async function chooseAnswerer(
   async function requireLeave(why: string): Promise<void> {
     const isAllowed = !prompt.localOnly && (await askTerminal(`${why} Send it there?`, context, signal));
     if (isAllowed === true) return;
+    if (isAllowed === false && !prompt.localOnly) throw new DeclinedError();
     throw new RefusedError(
       403,
       prompt.localOnly
@@ -140,7 +146,14 @@ export async function chooseAnswerer(
   async function send(input: string, reader: Reader, more: object): Promise<Ending> {
     const { system, before, last } = messagesOf(prompt, input);
     const fields = { ...prompt.sampling, ...sampling, max_tokens: answerTokens, ...more };
-    return createConversation(asked, { model, system, before, sampling: fields }).ask(last, reader, signal);
+    const ending = await createConversation(asked, { model, system, before, sampling: fields }).ask(
+      last,
+      reader,
+      signal,
+    );
+    signal.throwIfAborted();
+    if (ending.isUnfinished) throw new CommandError("The answer broke off, so nothing is done with it. Try again.");
+    return ending;
   }
 
   return {

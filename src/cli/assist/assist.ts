@@ -10,9 +10,12 @@ import { PresetError } from "../../prompts/preset.ts";
 import { readSampling } from "../ask/ask.ts";
 import { withGateway } from "../ask/with-gateway.ts";
 import type { Ending, Reader } from "../chat/conversation.ts";
-import type { CliContext } from "../context.ts";
+import { type CliContext, EXIT } from "../context.ts";
+import { escapeControls } from "../controls.ts";
 import { CommandError } from "../errors.ts";
-import { type Answerer, chooseAnswerer } from "./answerer.ts";
+import { InterruptedError, type Interrupts } from "../interrupts.ts";
+import type { Reached } from "../reach-gateway.ts";
+import { type Answerer, chooseAnswerer, DeclinedError } from "./answerer.ts";
 import type { Gathered } from "./gather.ts";
 import { loadPrompt } from "./prompts.ts";
 import { type Context, showContext, tellLeftOut } from "./show-context.ts";
@@ -49,13 +52,19 @@ export async function withAnswerer<Found>(
     const repository = await openRepository(context.cwd, context.env);
     await recover(repository.root, openJournal(repository.stateFolder));
     const found = await look(repository);
-    return await withGateway(flags, context, async (gateway, { signal }) => {
+    const workWith = async (gateway: Reached, { signal }: Interrupts) => {
       const prompt = await loadPrompt(name, gateway.config, context.cwd);
       const options = { prompt, context, signal, sampling, allowRemote: flags.allowRemote === true };
       const answerer = await chooseAnswerer(gateway, options);
       await work({ repository, flags, context, signal, answerer }, found);
-    });
+    };
+    return await withGateway(flags, context, workWith, { isForeign: true });
   } catch (error) {
+    if (error instanceof InterruptedError) context.stderr.write("Stopped. Nothing was changed.\n");
+    if (error instanceof DeclinedError) {
+      context.stderr.write("Nothing was sent.\n");
+      return EXIT.done;
+    }
     throw asCommandError(error);
   }
 }
@@ -83,4 +92,9 @@ export async function prepare(
   tellLeftOut(shown.leftOut, context);
   if (flags.showContext === true && flags.json !== true) showContext(shown, answerer, context);
   return { context: shown, ask: (reader, more, hint = "") => answerer.ask(`${input}${hint}`, reader, more) };
+}
+
+/** Tells somebody at a terminal whom an answer is awaited from that is shown only once it is whole. */
+export function tellAsked({ answerer, context: { stderr } }: Work): void {
+  if (stderr.isTTY === true) stderr.write(`Asking ${escapeControls(answerer.model)}…\n`);
 }

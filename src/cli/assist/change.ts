@@ -2,12 +2,12 @@ import { type Change, describeChanges, planChanges } from "../../assist/changes.
 import { EditError, editSchema, type Proposal, parseProposal } from "../../assist/edits.ts";
 import { openJournal } from "../../assist/journal.ts";
 import { replaceFiles } from "../../assist/replace-files.ts";
-import { shellCommand } from "../../version.ts";
+import { shellCommandAnywhere } from "../../version.ts";
 import { escapeAllButLayout } from "../controls.ts";
 import { paintDiff } from "../diff.ts";
 import { CommandError } from "../errors.ts";
 import { collect } from "./answer.ts";
-import { type Asked, prepare, type Work } from "./assist.ts";
+import { type Asked, prepare, tellAsked, type Work } from "./assist.ts";
 import type { Gathered } from "./gather.ts";
 import { encodeContext } from "./show-context.ts";
 import { askTerminal } from "./terminal.ts";
@@ -32,6 +32,7 @@ type Planned = { readonly proposal: Proposal; readonly changes: readonly Change[
 export async function change(task: Task, work: Work): Promise<void> {
   const { flags, context } = work;
   const asked = await prepare(work, task.gathered, task.question);
+  tellAsked(work);
   const { proposal, changes, model } = await propose(task, asked);
   const diff = describeChanges(changes);
   const isJson = flags.json === true;
@@ -48,6 +49,9 @@ export async function change(task: Task, work: Work): Promise<void> {
       `${JSON.stringify({ ...found, ...encodeContext(asked.context, flags.showContext === true) }, null, 2)}\n`,
     );
   }
+  if (changes.length > 0) return;
+  if (flags.apply === true) throw new CommandError("Nothing was changed: the model proposes no edits.");
+  context.stderr.write("The model proposes no edits.\n");
 }
 
 /** Asks for edits, and once more if they can't be used. */
@@ -94,18 +98,24 @@ async function isWanted(
       )
     : undefined;
   if (answer === true) return true;
+  const flagsToAdd = unnamed.map((path) => `--file ${path}`).join(" ");
   if (flags.apply === true && answer === undefined) {
-    const flagsToAdd = unnamed.map((path) => `--file ${path}`).join(" ");
     throw new CommandError(`Nothing was changed: ${unnamed.join(", ")} was not named. To allow it, add ${flagsToAdd}`);
   }
-  stderr.write(answer === false ? "Nothing was changed.\n" : "Nothing was changed. To apply the edits: --apply\n");
+  const way = ["--apply", flagsToAdd].join(" ").trim();
+  stderr.write(answer === false ? "Nothing was changed.\n" : `Nothing was changed. To apply the edits: ${way}\n`);
   return false;
 }
 
-async function apply(changes: readonly Change[], { command }: Task, { repository, context }: Work): Promise<string> {
+async function apply(
+  changes: readonly Change[],
+  { command }: Task,
+  { repository, context, signal }: Work,
+): Promise<string> {
+  signal.throwIfAborted();
   const { root, stateFolder } = repository;
   const run = await replaceFiles(root, openJournal(stateFolder), changes, { command, now: new Date() });
   const paths = changes.map(({ path }) => path).join(", ");
-  context.stderr.write(`Changed: ${paths}. To take it back: ${shellCommand("assist undo")}\n`);
+  context.stderr.write(`Changed: ${paths}. To take it back: ${shellCommandAnywhere("assist undo")}\n`);
   return run;
 }

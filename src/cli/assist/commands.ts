@@ -11,6 +11,10 @@ const NOTES =
   "search finds in files that git doesn't ignore; files with secrets are left out. Texts stay on this machine unless --allow-remote is given. " +
   "Files are changed and commits are made only with --apply, or after a yes in the terminal.";
 
+const FOREIGN =
+  "No sluice.yaml, prompts or models of the current folder are taken unless they are named (--config, --prompts-dir, --models-dir): others may have " +
+  "written them. Those of Sluice itself are the defaults.";
+
 /** Adds `sluice assist` and its commands. */
 export function addAssistCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {
   const assist = program
@@ -108,6 +112,7 @@ export function addAssistCommand(program: Command, context: CliContext, done: (e
   const undo = assist
     .command("undo")
     .description("take back the last run that changed files, if they are still as it left them")
+    .option("--diff", "only print the diff that would take it back, such as for git apply")
     .option("--json", "print the result as JSON")
     .action(async (flags: Flags) => {
       const { undo } = await import("./undo.ts");
@@ -115,7 +120,10 @@ export function addAssistCommand(program: Command, context: CliContext, done: (e
     });
   addExamples(undo, ["sluice assist undo", "once for each run, the last first"]);
 
-  for (const command of [explain, review, ask, commit, fix, test]) addGatewayOptions(command, CLIENT_KEYS);
+  for (const command of [explain, review, ask, commit, fix, test]) {
+    addGatewayOptions(command, CLIENT_KEYS);
+    addNotes(command, FOREIGN);
+  }
 }
 
 /** Adds the options of a command that reads files and changes. */

@@ -8,7 +8,7 @@ import type { CliContext } from "../context.ts";
 import { answerFor } from "../controls.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { collect } from "./answer.ts";
-import { prepare, type Work, withAnswerer } from "./assist.ts";
+import { prepare, tellAsked, type Work, withAnswerer } from "./assist.ts";
 import { encodeContext } from "./show-context.ts";
 import { askTerminal } from "./terminal.ts";
 
@@ -38,11 +38,21 @@ export function commit(words: readonly string[], flags: Flags, context: CliConte
       { sources: [...styleOf(last), ...changes.sources], leftOut: changes.leftOut },
       questionOf(last, words.join(" ").trim()),
     );
+    tellAsked(work);
     const { text, ending } = await collect((reader) => asked.ask(reader, { response_format: FORMAT }));
-    const message = ending.reason === "length" ? "" : readMessage(text);
-    if (message === "")
-      throw new CommandError("The model wrote no message, or none that ends. Name another model with --model.");
+    if (ending.reason === "length") {
+      throw new CommandError(
+        "The message was cut off at the answer's maximum length, so nothing was committed. Raise it with --max-tokens, or name another model with --model.",
+      );
+    }
+    const message = readMessage(text);
+    if (message === "") {
+      throw new CommandError(
+        "The model's answer is no commit message, so nothing was committed. Name another model with --model.",
+      );
+    }
     const isWanted = await offer(message, work);
+    work.signal.throwIfAborted();
     const committed = isWanted ? await commitStaged(git, message, tree, context) : undefined;
     if (flags.json === true) {
       const found = { model: ending.stats.model, message, committed: committed ?? null };

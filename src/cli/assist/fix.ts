@@ -27,7 +27,7 @@ export function fix(words: readonly string[], flags: Flags, context: CliContext)
     return {
       ...{ command: "fix", gathered, files },
       named: new Set([...named.map(({ path }) => path), ...fresh]),
-      question: `${said === "" ? "Mend what is wrong." : said} Edit only: ${[...files.keys()].join(", ")}.`,
+      question: `${said === "" ? "Mend what is wrong." : said}\n\nEdit only: ${[...files.keys()].join(", ")}.`,
     };
   };
   return withAnswerer("fix", flags, context, look, (work, task) => change(task, work));
@@ -40,6 +40,8 @@ export function test(file: string, flags: Flags, context: CliContext): Promise<n
     const [tested] = gathered.named;
     const guess = guessTestPath(tested?.path ?? file, await listFiles(repository));
     const path = typeof flags.out === "string" ? requirePath(repository, flags.out) : guess.path;
+    if (path === tested?.path)
+      throw new UsageError(`--out: ${path} is the file to test. Name another one for the test.`);
     if (flags.out === undefined && (await isIgnored(repository, path))) {
       throw new UsageError(`git ignores ${path}, where the test would belong. Name another place: --out test/name.ts`);
     }

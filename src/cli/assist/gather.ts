@@ -3,9 +3,11 @@ import { resolve } from "node:path";
 import { type DiffRange, readDiff } from "../../assist/diffs.ts";
 import { type FileWord, parseFileWord } from "../../assist/file-words.ts";
 import { readPipedOutput } from "../../assist/outputs.ts";
+import { PathError, requireInside } from "../../assist/paths.ts";
 import { type Repository, toRepositoryPath } from "../../assist/repository.ts";
 import {
   type LeftOut,
+  type Lines,
   NotReadError,
   readTextFile,
   type Source,
@@ -51,10 +53,11 @@ export async function gather(
   if (typed.length > MAX_NAMED) throw new UsageError(`--file: at most ${MAX_NAMED} files can be named.`);
   const [named, fresh, sources]: [TextFile[], string[], Source[]] = [[], [], []];
   for (const word of typed) {
-    const { path, lines } = parseFileWord(word, (path) => existsSync(resolve(repository.cwd, path)));
+    const { path, lines, asked } = parseFileWord(word, (path) => existsSync(resolve(repository.cwd, path)));
     const file = await readNamed(repository, path, takesFresh);
     if (file === undefined) fresh.push(requirePath(repository, path));
     else {
+      if (asked !== undefined) requireLines(file, asked);
       named.push(file);
       sources.push(sourceOf(file, "named", lines));
     }
@@ -99,8 +102,21 @@ export async function readNamed(
 /** Throws a UsageError for a path that leads out of the repository. */
 export function requirePath(repository: Repository, typed: string): string {
   const path = toRepositoryPath(repository, typed);
-  if (path !== undefined) return path;
-  throw new UsageError(`${typed} is not in the repository ${repository.root}.`);
+  if (path === undefined) throw new UsageError(`${typed} is not in the repository ${repository.root}.`);
+  try {
+    requireInside(path);
+  } catch (error) {
+    throw error instanceof PathError ? new UsageError(error.message, { cause: error }) : error;
+  }
+  return path;
+}
+
+/** Throws a UsageError for lines that a file doesn't have. */
+function requireLines({ path, text }: TextFile, { from, to }: Lines): void {
+  const count = text.split("\n").length - (text.endsWith("\n") || text === "" ? 1 : 0);
+  if (from >= 1 && from <= to && from <= count) return;
+  const asked = from === to ? `line ${from}` : `lines ${from}-${to}`;
+  throw new UsageError(`${path} has no ${asked}: the file has ${count} ${count === 1 ? "line" : "lines"}.`);
 }
 
 /** What `--diff` means; undefined if it is absent. */

@@ -1,8 +1,9 @@
 import { describeChanges } from "../../assist/changes.ts";
 import { openJournal } from "../../assist/journal.ts";
-import { recover, replaceFiles } from "../../assist/replace-files.ts";
+import { ChangedError, recover, replaceFiles } from "../../assist/replace-files.ts";
 import { openRepository } from "../../assist/repository.ts";
 import type { Flags } from "../../config/load.ts";
+import { shellCommandAnywhere } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
 import { paintDiff } from "../diff.ts";
 import { CommandError } from "../errors.ts";
@@ -20,7 +21,16 @@ export async function undo(flags: Flags, context: CliContext): Promise<number> {
     const changes = last.files.map(({ path, before, after }) => ({
       ...{ path, before: after ?? undefined, after: before ?? undefined },
     }));
-    await replaceFiles(root, journal, changes, { command: "undo", undoes: last, now: new Date() });
+    if (flags.diff === true) {
+      const diff = describeChanges(changes);
+      context.stdout.write(context.stdout.isTTY === true ? paintDiff(diff, context) : diff);
+      return EXIT.done;
+    }
+    await replaceFiles(root, journal, changes, { command: "undo", undoes: last, now: new Date() }).catch(
+      (error: unknown) => {
+        throw error instanceof ChangedError ? explain(error, last.command) : error;
+      },
+    );
     const paths = changes.map(({ path }) => path);
     if (flags.json === true) {
       context.stdout.write(`${JSON.stringify({ undone: last.id, command: last.command, files: paths }, null, 2)}\n`);
@@ -32,4 +42,12 @@ export async function undo(flags: Flags, context: CliContext): Promise<number> {
   } catch (error) {
     throw asCommandError(error);
   }
+}
+
+function explain(cause: ChangedError, command: string): CommandError {
+  const way = shellCommandAnywhere("assist undo --diff");
+  return new CommandError(
+    `Nothing was taken back: ${cause.path} has changed since the last \`assist ${command}\`. What has changed since the last commit: git diff -- ${cause.path}. To take back that run's edits and keep the later ones, at the root of the repository: ${way} | git apply --unidiff-zero`,
+    { cause },
+  );
 }

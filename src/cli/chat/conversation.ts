@@ -32,6 +32,8 @@ export type Reader = {
 export type Ending = Pick<Turn, "stats" | "reason"> & {
   /** Whether the model would have called more tools than it may. */
   readonly isOutOfRounds?: true;
+  /** Whether the stream ended without saying why. */
+  readonly isUnfinished?: true;
 };
 
 /** A conversation with a model, which the gateway doesn't store. */
@@ -99,10 +101,14 @@ export function createConversation(
             tools.definitions.length > 0 && { tools: tools.definitions, tool_choice: isLast ? "none" : "auto" }),
           messages: [...head, ...asked, ...said],
         };
-        const { answer, calls, reason, stats } = await readTurn(client, body, reader, signal, now);
+        const { answer, calls, reason, isUnfinished, stats } = await readTurn(client, body, reader, signal, now);
         const end = (how: Turn["reason"]): Ending => {
           messages = [...asked, ...said, { role: "assistant", content: answer }];
-          return { stats, reason: how, ...(tools !== undefined && isLast && { isOutOfRounds: true }) };
+          return {
+            ...{ stats, reason: how },
+            ...(isUnfinished && { isUnfinished }),
+            ...(tools !== undefined && isLast && { isOutOfRounds: true }),
+          };
         };
         if (isLast || calls.length === 0 || reason !== "stop") return end(reason);
         reader.pause?.();

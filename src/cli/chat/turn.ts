@@ -47,6 +47,8 @@ export type Turn = {
   readonly answer: string;
   readonly calls: readonly WireCall[];
   readonly reason: "stop" | "length" | "stopped";
+  /** Whether the stream ended without saying why. */
+  readonly isUnfinished: boolean;
   readonly stats: AnswerStats;
 };
 
@@ -63,6 +65,7 @@ export async function readTurn(
   let answer = "";
   let firstTextMs: number | undefined;
   let reason: Turn["reason"] = "stop";
+  let isUnfinished = true;
   let usage: z.infer<typeof usageSchema> | undefined;
   let { model } = body;
   try {
@@ -78,6 +81,7 @@ export async function readTurn(
         if (delta?.content) reader.add(delta.content);
         answer += delta?.content ?? "";
         for (const piece of delta?.tool_calls ?? []) addTo(calls, piece);
+        if (finish) isUnfinished = false;
         if (finish === "length") reason = "length";
       }
     }
@@ -86,7 +90,7 @@ export async function readTurn(
     reason = "stopped";
   }
   return {
-    ...{ answer, reason },
+    ...{ answer, reason, isUnfinished },
     calls: [...calls.values()].map(({ id, name, text }) => ({
       ...{ id, type: "function", function: { name, arguments: text } },
     })),

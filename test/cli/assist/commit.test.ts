@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { chunk, mockUpstream, streaming } from "../../fixtures/mock-upstream.ts";
 import { askedIn, assist, scratchRepository, scriptedGateway } from "./support.ts";
 
 describe("sluice assist commit", () => {
@@ -40,6 +41,28 @@ describe("sluice assist commit", () => {
     const said = await assist(scratch, gateway.url, ["commit", "--apply"]);
     expect(said).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("no tests") });
     expect(scratch.git("log", "--format=%s")).toBe("feat: begin\n");
+  });
+
+  it.each([
+    [
+      "was cut off at its maximum length",
+      { delta: {}, finish_reason: "length" },
+      "was cut off at the answer's maximum",
+    ],
+    ["broke off", undefined, "The answer broke off"],
+  ])("commits nothing with an answer that %s", async (_, end, why) => {
+    using scratch = scratchRepository({ "a.txt": "one\n" });
+    scratch.write("a.txt", "two\n");
+    scratch.git("add", "a.txt");
+    const events = [chunk({ delta: { content: "fix: half a" } }), ...(end === undefined ? [] : [chunk(end)])];
+    const server = await mockUpstream(streaming(events));
+    try {
+      const said = await assist(scratch, server.url, ["commit", "--apply", "--allow-remote"]);
+      expect(said).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(why) });
+      expect(scratch.git("log", "--format=%s")).toBe("feat: begin\n");
+    } finally {
+      await server.close();
+    }
   });
 
   it("says so if nothing is staged, before any model is asked", async () => {

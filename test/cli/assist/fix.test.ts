@@ -22,12 +22,12 @@ describe("sluice assist fix", () => {
     expect(shown.stdout).toMatch(/^It took away\.\n\n--- a\/calc\.py\t?\n\+\+\+ b\/calc\.py\t?\n@@ /);
     expect(shown.stdout).toContain("-    return a - b\n+    return a + b\n");
     expect(scratch.git("status", "--porcelain")).toBe("");
-    expect(askedIn(gateway.requests[0])).toContain("It takes away. Edit only: calc.py.");
+    expect(askedIn(gateway.requests[0])).toContain("It takes away.\n\nEdit only: calc.py.");
 
     const applied = await assist(scratch, gateway.url, ["fix", "--file", "calc.py", "--apply"]);
     expect(applied).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining("Changed: calc.py. To take it back: "),
+      stderr: expect.stringContaining(`Changed: calc.py. To take it back: node ${MAIN} assist undo\n`),
     });
     expect(scratch.read("calc.py")).toBe(MENDED);
     expect(scratch.git("status", "--porcelain")).toBe(" M calc.py\n");
@@ -72,6 +72,7 @@ describe("sluice assist fix", () => {
     await using gateway = await scriptedGateway([edits(MEND)]);
     const shown = await assist(scratch, gateway.url, ["fix"], { stdin: TRACE });
     expect(shown).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("+    return a + b") });
+    expect(shown.stderr).toBe("Nothing was changed. To apply the edits: --apply --file calc.py\n");
     const refused = await assist(scratch, gateway.url, ["fix", "--apply"], { stdin: TRACE });
     expect(refused).toMatchObject({
       exitCode: 1,
@@ -104,12 +105,20 @@ describe("sluice assist fix", () => {
       FILES["main.py"],
     ]);
     expect(await assist(scratch, gateway.url, words)).toMatchObject({ exitCode: 0 });
-    scratch.write("calc.py", "mine\n");
-    expect(await assist(scratch, undefined, ["undo"])).toMatchObject({
+    const later = `${scratch.read("calc.py")}\n\n\n# later\n`;
+    scratch.write("calc.py", later);
+    const undone = await assist(scratch, undefined, ["undo"]);
+    expect(undone).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining("calc.py has changed since"),
+      stderr: expect.stringContaining("Nothing was taken back: calc.py has changed since the last `assist fix`."),
     });
-    expect(scratch.read("calc.py")).toBe("mine\n");
+    expect(undone.stderr).toContain("git diff -- calc.py");
+    expect(undone.stderr).toContain("assist undo --diff | git apply --unidiff-zero");
+    expect(scratch.read("calc.py")).toBe(later);
+    const { stdout } = await assist(scratch, undefined, ["undo", "--diff"]);
+    scratch.write(".git/undo.diff", stdout);
+    scratch.git("apply", "--unidiff-zero", ".git/undo.diff");
+    expect(scratch.read("calc.py")).toBe(later.replace("a + b", "a - b"));
   });
 
   it("tells the model once what is wrong with its edits, then gives up", async () => {
@@ -131,12 +140,15 @@ describe("sluice assist fix", () => {
     using scratch = scratchRepository(FILES);
     await using gateway = await scriptedGateway([edits()]);
     expect(await assist(scratch, gateway.url, ["fix", "--file", "calc.py", "--apply"])).toEqual({
-      ...{ exitCode: 0, stdout: "It took away.\n", stderr: "" },
+      ...{ exitCode: 1, stdout: "It took away.\n" },
+      stderr: "error: Nothing was changed: the model proposes no edits.\n",
     });
     expect(await assist(scratch, gateway.url, ["fix", "something"])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining("There is no file to mend."),
     });
+    const hooks = await assist(scratch, gateway.url, ["fix", "--file", ".GIT/hooks/pre-commit", "--apply"]);
+    expect(hooks).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("is in git's own folder") });
   });
 });
 
@@ -228,7 +240,7 @@ describe("sluice assist test", () => {
     await using gateway = await scriptedGateway([edits({ path: "src/cart.ts", search: [], replace: ["x"] })]);
     const ignored = await assist(scratch, gateway.url, ["test", "src/cart.ts", "--apply"]);
     expect(ignored).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("git ignores test/cart.test.ts") });
-    for (const out of ["../cart.test.ts", "/tmp/cart.test.ts"])
+    for (const out of ["../cart.test.ts", "/tmp/cart.test.ts", "src/cart.ts"])
       expect(await assist(scratch, gateway.url, ["test", "src/cart.ts", "--out", out])).toMatchObject({ exitCode: 2 });
     const other = await assist(scratch, gateway.url, ["test", "src/cart.ts", "--out", "test/other.ts", "--apply"]);
     expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("may be edited: test/other.ts") });
@@ -270,6 +282,7 @@ describe("in a terminal", () => {
       "--url",
       gateway.url,
     ]);
+    await terminal.until("Asking smollm2-135m-instruct…");
     await terminal.until("+    return a + b");
     await terminal.until("Change this file? [y/N]");
     terminal.type(`${answer}\r`);
@@ -309,6 +322,22 @@ describe("in a terminal", () => {
     expect(await terminal.ended).toBe(130);
     expect(scratch.git("status", "--porcelain")).toBe("");
     expect(existsSync(join(scratch.folder, ".git/sluice/assist"))).toBe(false);
+  });
+
+  it("takes a no to sending texts elsewhere for an answer, and no error", async () => {
+    using scratch = scratchRepository(FILES);
+    const server = await mockUpstream(answerUpstream(["far"]));
+    try {
+      const words = ["assist", "explain", "calc.py", "--url", server.url];
+      await using terminal = open(scratch.folder, [process.execPath, MAIN, ...words]);
+      await terminal.until("Send it there? [y/N]");
+      terminal.type("n\r");
+      await terminal.until("Nothing was sent.");
+      expect(await terminal.ended).toBe(0);
+      expect(server.posts()).toEqual([]);
+    } finally {
+      await server.close();
+    }
   });
 
   it("asks whether to commit, and whether texts may go to another machine", async () => {

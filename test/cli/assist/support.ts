@@ -8,7 +8,7 @@ import { run } from "../../../src/cli/run.ts";
 import type { Backend } from "../../../src/generation/backend.ts";
 import type { GenerationRequest } from "../../../src/generation/request.ts";
 import { answerWith, createTestApp, listen, script, servedModel } from "../../http/support.ts";
-import { fakeContext } from "../fake-context.ts";
+import { type FakeProcess, fakeContext } from "../fake-context.ts";
 
 /** The program. */
 export const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
@@ -78,17 +78,24 @@ export function askedIn(request: GenerationRequest | undefined): string {
   return request?.prompt.type === "chat" ? String(request.prompt.messages.at(-1)?.content) : "";
 }
 
-type Given = { readonly stdin?: string; readonly cwd?: string };
+type Given = {
+  readonly stdin?: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Stands for `process`, so that a test can send signals. */
+  readonly process?: FakeProcess;
+};
 
 /** Runs `sluice assist` in a repository, without a terminal. */
 export async function assist(
   { folder }: Pick<Scratch, "folder">,
   url: string | undefined,
   words: readonly string[],
-  { stdin, cwd = "" }: Given = {},
+  { stdin, cwd = "", env = {}, process }: Given = {},
 ) {
   const context = {
-    ...fakeContext({ cwd: join(folder, cwd), env: GIT_ENV }),
+    ...fakeContext({ cwd: join(folder, cwd), env: { ...GIT_ENV, ...env } }),
+    ...(process && { process }),
     ...(stdin !== undefined && { stdin: Readable.from([stdin]) }),
   };
   const exitCode = await run(["assist", ...words, ...(url === undefined ? [] : ["--url", url])], context);
