@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { formatBytes, formatDate, formatTime } from "../frame/format.ts";
+import { formatBytes, formatDate } from "../frame/format.ts";
 import { Card, Table, Word } from "../frame/parts.tsx";
 import { type ComparedModel, type Comparison, comparison, type Estimate, lookAtComparison } from "./comparison.ts";
 
@@ -9,7 +9,6 @@ export function Measured() {
   const { value: found } = comparison;
   if (found === undefined) return null;
   const { verdict, models, reference, text, quiet, created_at: createdAt } = found;
-  const createdMs = createdAt * 1000;
   return (
     <Card title="Compared">
       <div class="models-measured">
@@ -31,7 +30,7 @@ export function Measured() {
           ]}
         />
         <p class="quiet">
-          Measured with <code>sluice compare</code> on {formatDate(createdMs)}, {formatTime(createdMs)}
+          Measured with <code>sluice compare</code> on {formatDate(createdAt * 1000)}
           {text.scored > 0 && `, with ${text.scored} tokens of ${text.name}`}. Brackets have intervals of 95 %.
           {!quiet && " Other programs ran beside it, so its rates are too low."}
         </p>
