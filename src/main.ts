@@ -12,8 +12,12 @@ if (problem !== undefined) {
 
 const hangUps = holdHangUps(process);
 
-// A reader that has seen enough, such as `head`, is no failure.
-process.stdout.on("error", () => process.exit(0));
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough, such as `head`, is no failure.
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`error: the output can't be written: ${error.message}\n`);
+  process.exit(1);
+});
 
 // Modules compiled by an earlier start are taken from Node's own cache, which halves the time to the first word of `--help`.
 module.enableCompileCache?.();

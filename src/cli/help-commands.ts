@@ -5,6 +5,11 @@ import { shellCommand } from "../version.ts";
 /** Adds `help [command...]` to the program and to each group of commands, and has their help refuse what is no command of theirs. */
 export function addHelpCommands(program: Command): void {
   program.addCommand(makeHelp(program).helpGroup("Machine:"));
+  for (const command of leavesIn(program)) {
+    // Those of the default command are the program's own.
+    if (command.name() === "serve") continue;
+    command.showHelpAfterError(`\`${shellCommand(`${pathOf(command)} --help`)}\` lists its arguments and options.`);
+  }
   for (const group of groupsIn(program)) {
     if (group !== program) {
       group.addCommand(makeHelp(group), { hidden: true });
@@ -51,6 +56,10 @@ function findCommand(group: Command, word: string): Command | undefined {
 
 function groupsIn(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [] : [command, ...command.commands.flatMap(groupsIn)];
+}
+
+function leavesIn(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesIn);
 }
 
 /** Such as `service install`. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type Flags, loadConfig } from "../config/load.ts";
+import { UnknownModelError } from "../models/errors.ts";
 import {
   findModel,
   type LocalModel,
@@ -43,7 +44,7 @@ export async function listLocal(flags: Flags, context: CliContext): Promise<numb
   return EXIT.done;
 }
 
-/** `sluice show NAME`: prints what a model's file says of it. Throws a CommandError if it isn't there, and the errors of `findModel`. */
+/** `sluice show NAME`: prints what a model's file says of it. Throws an UnknownModelError if it isn't there, and the errors of `findModel`. */
 export async function showLocal(name: string, flags: Flags, context: CliContext): Promise<number> {
   const model = await findLocal(name, folderOf(flags, context), context);
   if (flags.json === true) {
@@ -109,7 +110,11 @@ export async function findLocal(name: string, folder: string, { cwd }: CliContex
   const reference = resolveModel(name, catalogue, { cwd });
   const found = await findModel(reference, folder);
   if (found !== undefined) return found;
-  throw new CommandError(`${reference.id} is not in ${folder}. \`${shellCommand(`pull ${name}`)}\` downloads it.`);
+  throw new UnknownModelError(
+    name,
+    `${reference.id} is not in ${folder}. \`${shellCommand(`pull ${name}`)}\` downloads it.`,
+    models.map(({ id }) => id),
+  );
 }
 
 /** The ids that a gateway at the settings' address serves; none where none responds, or where it doesn't say. */

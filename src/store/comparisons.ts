@@ -7,6 +7,8 @@ const KEPT = 20;
 /** What `sluice compare` has measured. */
 export type ComparisonStore = {
   readonly add: (report: Report) => void;
+  /** Throws a StateError if none could be added now. */
+  readonly check: () => void;
   /** The newest; undefined if there is none, or if another version of Sluice wrote it in another form. */
   readonly latest: () => Report | undefined;
   readonly count: () => number;
@@ -22,6 +24,7 @@ export function createComparisonStore(database: Database): ComparisonStore {
         );
       });
     },
+    check: () => database.write((sql) => sql("DELETE FROM comparisons WHERE FALSE").run()),
     latest() {
       if (!database.exists()) return undefined;
       const row = database.read((sql) => sql("SELECT body FROM comparisons ORDER BY seq DESC LIMIT 1").get());

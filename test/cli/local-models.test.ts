@@ -52,7 +52,7 @@ describe("sluice show", () => {
 
   it("says how to get one that isn't there", async () => {
     const { exitCode, stderr } = await (await setUp()).sluice("show", "gemma-3-270m");
-    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("pull gemma-3-270m` downloads it.")]);
+    expect([exitCode, stderr]).toEqual([4, expect.stringContaining("pull gemma-3-270m` downloads it.")]);
   });
 });
 

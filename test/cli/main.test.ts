@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -38,6 +38,26 @@ describe("node src/main.ts", () => {
     expect(stderr).toContain("commander");
     expect(stderr).not.toMatch(/node-llama-cpp|\/hono\/|cli-progress|\/pino\/|\/yaml\//);
   });
+
+  it.runIf(existsSync("/dev/full"))(
+    "fails and says so if its output can't be written, since the disk is full",
+    async () => {
+      const full = openSync("/dev/full", "w");
+      const child = spawn(process.execPath, [main, "config"], {
+        ...{ cwd: folder, env: { PATH: process.env.PATH } },
+        stdio: ["ignore", full, "pipe"],
+      });
+      const ended = once(child, "close");
+      let stderr = "";
+      child.stderr?.on("data", (chunk) => {
+        stderr += String(chunk);
+      });
+      const [exitCode] = await ended;
+      closeSync(full);
+      expect(stderr).toMatch(/^error: the output can't be written: .*ENOSPC/);
+      expect(exitCode).toBe(1);
+    },
+  );
 
   it("shows in its help how a value is written and how a switch is turned off", async () => {
     const { stdout } = await sluice(["serve", "--help"]);

@@ -72,7 +72,11 @@ describe("wrong usage exits with 2 and suggests the right one", () => {
       "error: unknown command 'config'. Put the command before its flags: npm run sluice -- config …",
     ],
     [["config", "--port"], "error: option '--port <number>' argument missing"],
-    [["pull"], "error: missing required argument 'name'"],
+    [
+      ["pull"],
+      "error: missing required argument 'name'\n`npm run sluice -- pull --help` lists its arguments and options.",
+    ],
+    [["compare", "--nosuch"], "`npm run sluice -- compare --help` lists its arguments and options."],
     [["config", "extra"], "error: too many arguments for 'config'"],
     [["pull", "x", "--port", "1"], "error: unknown option '--port'"],
     [["config", "--port", "x"], 'error: A setting is wrong:\n  --port: "x" is not allowed.'],

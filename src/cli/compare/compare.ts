@@ -6,15 +6,17 @@ import { type LocalModel, writesText } from "../../models/index.ts";
 import type { ModelReport, Report } from "../../store/comparison-report.ts";
 import { shellCommand } from "../../version.ts";
 import { type CliContext, EXIT } from "../context.ts";
-import { CommandError, UsageError } from "../errors.ts";
+import { CommandError, describeError, UsageError } from "../errors.ts";
 import { findLocal } from "../local-models.ts";
 import { watchForCommand } from "../run-preset.ts";
+import { checkPicture } from "./check-outputs.ts";
 import { type Device, findDevice } from "./device.ts";
+import { toJson } from "./json.ts";
 import { measureAll } from "./measure.ts";
 import { type CompareOptions, readOptions } from "./options.ts";
 import { placeModels } from "./pareto.ts";
 import { isQuantized, makeVariant } from "./quantizations.ts";
-import { keepReport, lastReport } from "./records.ts";
+import { checkKeeping, keepReport, lastReport } from "./records.ts";
 import type { Subject } from "./score-beside.ts";
 import { scorePresets } from "./score-presets.ts";
 import { showSteps } from "./show-steps.ts";
@@ -44,6 +46,8 @@ export async function compare(names: readonly string[], flags: Flags, context: C
     );
   }
   const { name, text } = await readText(options.text, cwd);
+  await checkPicture(options.svg, cwd);
+  checkKeeping(config, cwd);
   const folder = resolve(cwd, config.modelsDir);
   const named = await Promise.all(names.map((each) => findLocal(each, folder, context)));
   for (const { id, gguf } of named) {
@@ -69,10 +73,10 @@ export async function compare(names: readonly string[], flags: Flags, context: C
       verdict: decide(models, measured.reference, options.within),
     };
     steps.end();
-    keepReport(report, config, cwd);
-    return await print(report, flags, options, context);
+    return await print(report, flags, options, context, () => keepReport(report, config, cwd));
   } catch (error) {
     steps.end();
+    if (signal.aborted) stderr.write("Stopped: no figures of this comparison were kept.\n");
     if (error instanceof MeasureError) throw new CommandError(error.message, { cause: error });
     throw error;
   } finally {
@@ -135,9 +139,22 @@ async function addPresets(
   return all;
 }
 
-async function print(report: Report, flags: Flags, { svg }: CompareOptions, context: CliContext): Promise<number> {
+async function print(
+  report: Report,
+  flags: Flags,
+  { svg }: CompareOptions,
+  context: CliContext,
+  keep = () => {},
+): Promise<number> {
   const { stdout, stderr, cwd } = context;
-  stdout.write(flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
+  stdout.write(
+    flags.json === true ? `${JSON.stringify(toJson(report), null, 2)}\n` : formatReport(report, stdout.columns),
+  );
+  try {
+    keep();
+  } catch (error) {
+    stderr.write(`This comparison can't be kept for --last: ${describeError(error)}\n`);
+  }
   if (svg === undefined) return EXIT.done;
   if (placeModels(report.models).spots.length === 0)
     throw new CommandError("--svg: no model was scored, so there is nothing to draw.");

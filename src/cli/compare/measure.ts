@@ -4,6 +4,7 @@ import type { ModelReport, Quality } from "../../store/comparison-report.ts";
 import { CommandError } from "../errors.ts";
 import { formatBytes } from "../units.ts";
 import type { Device } from "./device.ts";
+import { estimateTime } from "./estimate.ts";
 import { judge } from "./judge.ts";
 import type { CompareOptions } from "./options.ts";
 import { CHUNK_TOKENS, type Scored } from "./quality.ts";
@@ -61,16 +62,20 @@ export async function measureAll(subjects: readonly Subject[], parts: Parts): Pr
       `No model fits into the memory: ${formatBytes(availableBytes())} are free. Name smaller ones, or smaller --contexts.`,
     );
   }
+  const estimate = estimateTime(able, options, steps);
   const rates = await measureRates(able, {
     repeats: options.repeats,
     open: (subject) => load(subject, contextFor(subject)),
     contextsOf,
-    async onTurn({ id }, round) {
+    async onTurn(subject, round) {
+      const { id } = subject;
+      estimate.onTurn(subject);
       steps.begin(`${id}: how fast it is, ${round + 1} of ${options.repeats}`);
       await look();
     },
   });
 
+  estimate.onTurn();
   const [reference, ...others] = able.toSorted((a, b) => b.model.sizeBytes - a.model.sizeBytes);
   if (reference === undefined) throw new Error("There is no reference.");
   const qualities = await scoreBeside(reference, others, {
@@ -93,16 +98,19 @@ export async function measureAll(subjects: readonly Subject[], parts: Parts): Pr
   };
 }
 
-function explain(
-  subject: Subject,
-  reference: Subject,
+/** Notes on what is missing of a model's quality. */
+export function explain(
+  subject: Pick<Subject, "id"> | undefined,
+  reference: Pick<Subject, "id">,
   scored: Scored | undefined,
   quality: Quality | undefined,
 ): readonly string[] {
   if (quality === undefined) return [`The text is too short to score it: it needs at least ${CHUNK_TOKENS} tokens.`];
   if (subject === reference || scored?.isCompared === true) return [];
   return [
-    `It has no KL: its tokens are not those of ${reference.id}, or both don't fit into the memory. Its perplexity is compared per byte of text.`,
+    scored?.isAlone === true
+      ? `It has no KL: it and ${reference.id} don't fit into the memory together. Its perplexity is compared per byte of text.`
+      : `It has no KL: its tokens are not those of ${reference.id}. Its perplexity is compared per byte of text.`,
   ];
 }
 

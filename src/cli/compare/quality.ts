@@ -28,6 +28,8 @@ export type Scored = {
   readonly tokens: number;
   /** Whether it was compared with the reference; the reference itself is. */
   readonly isCompared: boolean;
+  /** Whether there was no room in the memory for it and the reference. */
+  readonly isAlone?: boolean;
 };
 
 type Token = Omit<Block, "tokens">;

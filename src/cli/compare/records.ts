@@ -3,6 +3,17 @@ import type { Config } from "../../config/schema.ts";
 import type { Report } from "../../store/comparison-report.ts";
 import { openKeyState } from "../../store/state.ts";
 
+/** Throws a StateError if no report could be kept. */
+export function checkKeeping({ stateFile }: Config, cwd: string): void {
+  if (stateFile === ":memory:") return;
+  const state = openKeyState(resolve(cwd, stateFile));
+  try {
+    state.comparisons.check();
+  } finally {
+    state.close();
+  }
+}
+
 /** Keeps a report in the state file. Does nothing with a state in memory. Throws a StateError. */
 export function keepReport(report: Report, { stateFile }: Config, cwd: string): void {
   if (stateFile === ":memory:") return;

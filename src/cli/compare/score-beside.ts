@@ -43,7 +43,7 @@ export async function scoreBeside(
     }
     for (const subject of alone) {
       const [score = NOT_SCORED] = await scoreTogether([subject], folder, options);
-      results.set(subject, { ...score, isCompared: false });
+      results.set(subject, { ...score, isCompared: false, isAlone: true });
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -6,6 +6,8 @@ export type Steps = {
   readonly begin: (what: string) => void;
   /** What changes during a step; shown on a terminal only. */
   readonly update: (what: string) => void;
+  /** A line that stays. */
+  readonly note: (what: string) => void;
   /** Leaves the line empty. */
   readonly end: () => void;
 };
@@ -13,7 +15,13 @@ export type Steps = {
 export function showSteps(output: Output): Steps {
   const write = (what: string) => output.write(`\r\u001b[2K${what.slice(0, Math.max(10, (output.columns ?? 80) - 1))}`);
   if (output.isTTY !== true) {
-    return { begin: (what) => void output.write(`${what}\n`), update: () => {}, end: () => {} };
+    const line = (what: string) => void output.write(`${what}\n`);
+    return { begin: line, update: () => {}, note: line, end: () => {} };
   }
-  return { begin: (what) => void write(what), update: (what) => void write(what), end: () => void write("") };
+  return {
+    begin: (what) => void write(what),
+    update: (what) => void write(what),
+    note: (what) => void output.write(`\r\u001b[2K${what}\n`),
+    end: () => void write(""),
+  };
 }

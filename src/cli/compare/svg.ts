@@ -36,7 +36,7 @@ const STYLE = `
 export function drawReport(report: Report): string {
   const { measure, spots } = placeModels(report.models);
   const front = findFront(spots);
-  const speeds = niceScale(0, Math.max(1, ...spots.map(({ speed }) => speed)) * 1.08);
+  const speeds = niceScale(0, (Math.max(...spots.map(({ speed }) => speed)) || 1) * 1.08);
   const losses = spots.map(({ loss }) => loss);
   const isFromZero = measure === "divergence";
   const span = Math.max(...losses) - Math.min(...losses);

@@ -1,28 +1,34 @@
 import type { ModelReport, Report } from "../../store/comparison-report.ts";
+import { wrapSpans } from "../chat/wrap.ts";
+import { escapeControls } from "../controls.ts";
 import { formatTable } from "../table.ts";
 import { formatBytes } from "../units.ts";
 import type { Estimate } from "./statistics.ts";
 import { formatPercent } from "./verdict.ts";
 
-/** What a command prints of a comparison. */
-export function formatReport(report: Report): string {
+/**
+ * What a command prints of a comparison.
+ *
+ * @param columns the terminal's; a wider table is printed in lines of a heading and a value, model by model
+ */
+export function formatReport(report: Report, columns = Number.POSITIVE_INFINITY): string {
   const { models, text, reference, machine, repeats } = report;
   const parts = [
-    formatTable([sizeHeading(models), ...models.map((model) => sizeRow(model, models))], range(1, 20)),
+    fitTable([sizeHeading(models), ...models.map((model) => sizeRow(model, models))], columns),
     models.some(({ points }) => points.length > 0)
-      ? formatTable([speedHeading(models), ...models.map((model) => speedRow(model, models))], range(1, 20))
+      ? fitTable([speedHeading(models), ...models.map((model) => speedRow(model, models))], columns)
       : "",
     models.some(({ quality }) => quality !== undefined)
-      ? formatTable(
+      ? fitTable(
           [
             ["MODEL", "PERPLEXITY", "ABOVE THE BEST", "BITS/BYTE", `KL OF ${reference}`, "SAME TOP TOKEN"],
             ...models.map(qualityRow),
           ],
-          range(1, 20),
+          columns,
         )
       : "",
     models.some(({ presets }) => presets !== undefined)
-      ? formatTable([["MODEL", "PRESETS", "CASES"], ...models.map(presetRow)], range(1, 20))
+      ? fitTable([["MODEL", "PRESETS", "CASES"], ...models.map(presetRow)], columns)
       : "",
   ].filter((part) => part !== "");
   const notes = models.flatMap(({ id, notes }) => notes.map((note) => `${id}: ${note}`));
@@ -32,7 +38,8 @@ export function formatReport(report: Report): string {
     describeDisturbance(report),
     ...notes,
   ].filter((line) => line !== "");
-  return `${parts.join("\n")}\n${facts.join("\n")}\n\n${report.verdict.sentence.replace(/^t/, "T")}\n`;
+  const lines = (text: string) => wrap(text, columns).join("\n");
+  return `${parts.join("\n")}\n${facts.map(lines).join("\n")}\n\n${lines(report.verdict.sentence.replace(/^t/, "T"))}\n`;
 }
 
 /** Empty if the machine was quiet. */
@@ -110,6 +117,20 @@ function presetRow({ id, presets }: ModelReport): readonly string[] {
   ];
 }
 
-function range(from: number, to: number): readonly number[] {
-  return Array.from({ length: to - from }, (_, index) => from + index);
+function fitTable([heading = [], ...rows]: readonly (readonly string[])[], columns: number): string {
+  const table = formatTable([heading, ...rows], [...heading.keys()].slice(1));
+  if (table.split("\n").every((line) => line.length <= columns)) return table;
+  const lines = rows.flatMap(([id = "", ...cells]) => [
+    ...wrap(id, columns),
+    ...cells.flatMap((cell, index) =>
+      cell === "" ? [] : wrap(`${heading[index + 1]}: ${cell}`, columns - 2).map((line) => `  ${line}`),
+    ),
+  ]);
+  return `${lines.join("\n")}\n`;
+}
+
+function wrap(text: string, columns: number): readonly string[] {
+  return Number.isFinite(columns)
+    ? wrapSpans([{ text: escapeControls(text) }], Math.max(1, columns), (_, words) => words)
+    : [text];
 }

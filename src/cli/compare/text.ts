@@ -1,14 +1,14 @@
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readRegularFile } from "../../read-file.ts";
-import { CommandError, describeError } from "../errors.ts";
+import { describeError, UsageError } from "../errors.ts";
 
 /** Two chapters of a novel of 1865; models/README.md tells where they are from. */
 const SAMPLE = fileURLToPath(new URL("../../../models/sample-text.txt", import.meta.url));
 
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Reads the text that models are scored with, or the one that comes with Sluice. Throws a CommandError. */
+/** Reads the text that models are scored with, or the one that comes with Sluice. Throws a UsageError. */
 export async function readText(
   path: string | undefined,
   cwd: string,
@@ -22,6 +22,6 @@ export async function readText(
     };
   } catch (error) {
     const reason = error instanceof TypeError ? "it is not UTF-8 text." : describeError(error);
-    throw new CommandError(`--text: ${path ?? SAMPLE} can't be read: ${reason}`, { cause: error });
+    throw new UsageError(`--text: ${path ?? SAMPLE} can't be read: ${reason}`, { cause: error });
   }
 }

@@ -5,17 +5,14 @@ import type { Estimate } from "./statistics.ts";
 /** A rise of the perplexity that nobody notices. */
 export const DEFAULT_WITHIN = 0.01;
 
-/** A wider interval tells nothing: the text is too short. */
-const WIDEST_TIE = 0.05;
-
 /** Rates that differ by less are ties, however small the spread of the repeats. */
 const LEAST_SPEED_GAIN = 0.03;
 
 type Judged = ModelReport & { readonly quality: NonNullable<ModelReport["quality"]> };
 
 /**
- * Which model to take. Those are good enough whose perplexity can't be told from that of the best, or is above it by `within` at most at the upper
- * end of the interval. Of these the fastest is taken, and the smallest of those that can't be told from it.
+ * Which model to take. Those are good enough whose perplexity is above the best by `within` at most at the upper end of the interval. Of these the
+ * fastest is taken, and the smallest of those that can't be told from it. None is taken if it depends on a model whose interval has `within` inside.
  *
  * @param reference the id of the model that the sentence compares with
  */
@@ -25,25 +22,48 @@ export function decide(models: readonly ModelReport[], reference: string, within
   if (judged.length < 2 || base === undefined) {
     return { take: null, sentence: "There is nothing to choose: name at least two models, or add --quantize." };
   }
-  const good = judged.filter(({ quality }) => isGoodEnough(quality.rise, within));
-  const fastest = good.reduce<Judged | undefined>(
+  const good = judged.filter((model) => isGood(model, within));
+  const possible = judged.filter((model) => !isWorse(model, within));
+  const fastest = fastestOf(good);
+  const taken = fastest && smallestBeside(fastest, good);
+  const isSure =
+    fastest !== undefined &&
+    taken !== undefined &&
+    // An uncertain model that is good may be the fastest, or the smallest beside the fastest.
+    possible.every(
+      (leader) => speedOf(leader).value < speedOf(fastest).value || smallestBeside(leader, possible) === taken,
+    );
+  if (isSure) return { take: taken.id, sentence: describe(taken, base, judged, within) };
+  const open = possible.filter((model) => !good.includes(model)).map(({ id }) => id);
+  const percent = formatPercent(within);
+  if (open.length === 0) return { take: null, sentence: `No model with rates is within ${percent} of the best.` };
+  return {
+    take: null,
+    sentence: `The text is too short to tell whether ${open.join(", ")} ${open.length > 1 ? "are" : "is"} within ${percent} of the best: give a longer one with --text, or more --tokens.`,
+  };
+}
+
+function isGood({ quality }: Judged, within: number): boolean {
+  return quality.rise.high <= within;
+}
+
+function isWorse({ quality }: Judged, within: number): boolean {
+  return quality.rise.low > within;
+}
+
+function fastestOf(models: readonly Judged[]): Judged | undefined {
+  return models.reduce<Judged | undefined>(
     (best, model) => (best === undefined || speedOf(model).value > speedOf(best).value ? model : best),
     undefined,
   );
-  if (fastest === undefined) {
-    return {
-      take: null,
-      sentence: "The text is too short to tell which is good enough: give a longer one with --text, or more --tokens.",
-    };
-  }
-  const taken = good
-    .filter((model) => isSpeedTie(speedOf(model), speedOf(fastest)))
-    .reduce((best, model) => (model.sizeBytes < best.sizeBytes ? model : best));
-  return { take: taken.id, sentence: describe(taken, base, judged, within) };
 }
 
-function isGoodEnough({ low, high }: Estimate, within: number): boolean {
-  return high <= within || (low <= 0 && high <= Math.max(within, WIDEST_TIE));
+/** The smallest of those that are not faster than `leader` and can't be told from it. */
+function smallestBeside(leader: Judged, models: readonly Judged[]): Judged {
+  const fastest = speedOf(leader);
+  return models
+    .filter((model) => speedOf(model).value <= fastest.value && isSpeedTie(speedOf(model), fastest))
+    .reduce((best, model) => (model.sizeBytes < best.sizeBytes ? model : best), leader);
 }
 
 /** The decode rate at the largest context: what is waited for most, where models differ most. */
@@ -59,10 +79,11 @@ function describe(taken: Judged, base: Judged, judged: readonly Judged[], within
   const percent = formatPercent(within);
   if (taken.id === base.id) {
     const others = judged.filter(({ id }) => id !== base.id);
-    const isFastEnough = others.some(({ quality }) => isGoodEnough(quality.rise, within));
-    return isFastEnough
+    if (others.every((model) => isWorse(model, within)))
+      return `take ${base.id}: no other is within ${percent} of the best perplexity.`;
+    return others.some((model) => isGood(model, within))
       ? `take ${base.id}: of those that are as good it is the fastest.`
-      : `take ${base.id}: no other is within ${percent} of the best perplexity.`;
+      : `take ${base.id}: no other that may be as good is faster.`;
   }
   const { divergence, rise } = taken.quality;
   const quality =

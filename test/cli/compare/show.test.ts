@@ -46,6 +46,24 @@ describe("The table of a comparison", () => {
   });
 });
 
+describe("The table in a narrow terminal", () => {
+  const long = reportOf(
+    models.map((model) => ({ ...model, id: `a-model-with-a-name-${model.id}`, notes: ["It has no KL. ".repeat(9)] })),
+    { reference: "a-model-with-a-name-Q8_0", verdict: { take: null, sentence: "The text is too short. ".repeat(5) } },
+  );
+
+  test.each([20, 40, 80])("has no line of more than %i columns, and all figures", (columns) => {
+    const text = formatReport(long, columns);
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
+    const words = (of: string) => new Set(of.replace(/\s+/g, " ").split(" "));
+    expect(words(text)).toContain("1.400");
+  });
+
+  test("is as wide as it needs where nothing tells the width", () => {
+    expect(formatReport(long).split("\n")[0]?.startsWith("MODEL  ")).toBe(true);
+  });
+});
+
 describe("The picture of a comparison", () => {
   /** The attributes of all elements with this class. */
   const find = (svg: string, className: string) =>
@@ -63,6 +81,14 @@ describe("The picture of a comparison", () => {
     expect(Number(fast?.cy)).toBeGreaterThan(Number(reference?.cy));
     expect(find(svg, "taken")).toMatchObject([{ cx: fast?.cx, cy: fast?.cy }]);
     expect(svg).toContain(">Q8_0</text>");
+  });
+
+  test("has an axis that fits the rates, however low", () => {
+    const slow = [0.5, 0.42].map((speed) => modelOf(String(speed), { speed, sizeBytes: 1, divergence: speed }));
+    const svg = drawReport(reportOf(slow));
+    expect(Math.max(...find(svg, "best").map(({ cx }) => Number(cx)))).toBeGreaterThan(560);
+    const none = drawReport(reportOf([modelOf("none", { speed: 0, sizeBytes: 1, divergence: 0 })]));
+    expect(none).not.toMatch(/NaN|Infinity/);
   });
 
   test("shows names as they are, whatever is in them", () => {
