@@ -12,6 +12,14 @@ export function escapeAllButLayout(text: string): string {
     );
 }
 
+/** For text that is only shown in order to be judged: what takes no place on the screen, or has no agreed look, by its number. Emoji suffer by it. */
+export function escapeHidden(text: string): string {
+  return text.replace(
+    /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (hidden) => `\\u{${(hidden.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
 /** What a command writes of a model's answer: as it is, unless a terminal would act on it. */
 export function answerFor(output: { readonly isTTY?: boolean }, text: string): string {
   return output.isTTY === true ? escapeAllButLayout(text) : text;

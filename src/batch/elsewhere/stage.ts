@@ -226,6 +226,7 @@ export function createStage(options: StageOptions): Stage {
       const taken = await takeResults({ ...given, segment, remote, endpoint, door, maxLineBytes, room });
       if (taken.isFull) return { untilMs: clock.now() + ROOM_PAUSE_MS };
       const { upstream, lines } = segment;
+      if (taken.isCut) logger.warn({ batch: id, upstream }, TOO_MUCH);
       logger.info({ batch: id, upstream, lines, ...taken }, "a part of a batch was taken from an upstream");
       return undefined;
     } catch (error) {
@@ -272,6 +273,7 @@ export function createStage(options: StageOptions): Stage {
 }
 
 const REFUSED = "an upstream takes no batches: their requests are made one by one";
+const TOO_MUCH = "an upstream's file of results is far too long: what it does not answer by then is made here";
 
 function isWithServer({ state }: Segment): boolean {
   return state === "planned" || state === "uploaded" || state === "created";

@@ -29,7 +29,13 @@ export type TakeOptions = {
 const RESULTS_AT_ONCE = 4;
 
 /** What became of a server's results. `strange` ones were none of ours, came twice, or could not be read. */
-export type Taken = { readonly isFull: boolean; readonly taken: number; readonly strange: number };
+export type Taken = {
+  readonly isFull: boolean;
+  readonly taken: number;
+  readonly strange: number;
+  /** Whether a file had so much in it that the rest was not read. */
+  readonly isCut: boolean;
+};
 
 /**
  * Gives each line its result that has one at the server. Each goes through the gateway as the answer to the line's request, so that it has the
@@ -40,6 +46,8 @@ export async function takeResults(options: TakeOptions): Promise<Taken> {
   const waiting = await indexLines(options);
   let taken = 0;
   let strange = 0;
+  let isCut = false;
+  const expected = { lines: segment.lines, isAwaited: (line: number) => waiting.has(line) };
 
   async function give(line: number, answer: { readonly status: number; readonly body: string }): Promise<void> {
     const request = await readRequest(line, waiting.get(line));
@@ -70,9 +78,10 @@ export async function takeResults(options: TakeOptions): Promise<Taken> {
   for (const file of [segment.outputFile, segment.errorFile]) {
     if (file === null) continue;
     try {
-      for await (const result of readResults(remote.content(file, signal))) {
-        if (room.isFull(book)) return { isFull: true, taken, strange };
-        if (result === undefined || !waiting.has(result.line)) strange += 1;
+      for await (const result of readResults(remote.content(file, signal), expected)) {
+        if (room.isFull(book)) return { isFull: true, taken, strange, isCut };
+        if (result === "excess") isCut = true;
+        else if (result === "strange") strange += 1;
         else if (result.answer !== undefined) await give(result.line, result.answer);
       }
     } catch (error) {
@@ -81,7 +90,7 @@ export async function takeResults(options: TakeOptions): Promise<Taken> {
       await book.writer.settled();
     }
   }
-  return { isFull: false, taken, strange };
+  return { isFull: false, taken, strange, isCut };
 }
 
 /** Where the lines begin that have no result yet. */

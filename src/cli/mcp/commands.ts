@@ -7,7 +7,7 @@ import { addExamples, addNotes } from "../help.ts";
 
 const NOTES =
   "Editors and agents start it: docs/mcp.md has the settings of each. stdout carries the protocol, and stderr what there is to tell. It " +
-  "ends when its client does.";
+  "ends when its client does. No sluice.yaml, presets or models are taken from the current folder unless they are named, as by --config.";
 
 /** Adds `sluice mcp`. */
 export function addMcpCommand(program: Command, context: CliContext, done: (exitCode: number) => void): void {

@@ -9,8 +9,9 @@ import { type Reached, reachGateway } from "../reach-gateway.ts";
 import { watchForCommand } from "../run-preset.ts";
 
 /**
- * `sluice mcp`: an MCP server on stdin and stdout, until its client ends. The client is answered while the gateway is still being started. Throws a
- * CommandError if there is no client, or if no gateway can be had.
+ * `sluice mcp`: an MCP server on stdin and stdout, until its client ends. The client is answered while the gateway is still being started. An editor
+ * starts it in whatever folder it has opened, so nothing is taken from there that isn't named. Throws a CommandError if there is no client, or if
+ * no gateway can be had.
  */
 export async function mcp(flags: Flags, context: CliContext): Promise<number> {
   const { stdin, stdout, stderr } = context;
@@ -22,7 +23,7 @@ export async function mcp(flags: Flags, context: CliContext): Promise<number> {
   const interrupts = watchForCommand(context);
   const ended = new AbortController();
   const signal = AbortSignal.any([interrupts.signal, ended.signal]);
-  const reaching = reachGateway(flags, context, signal, { usesCache: true });
+  const reaching = reachGateway(flags, context, signal, { usesCache: true, isForeign: true });
   try {
     const serving = serveOverStdio(doorTo(reaching), {
       ...{ stdin, stdout, signal },

@@ -1,6 +1,6 @@
 import type { OfferedTool } from "../../mcp/client/offered.ts";
 import type { Toolbox } from "../../mcp/client/toolbox.ts";
-import { escapeControls } from "../controls.ts";
+import { escapeControls, escapeHidden } from "../controls.ts";
 
 /** A model's call of a tool. */
 type ToolCall = {
@@ -85,10 +85,7 @@ function showArguments(args: Record<string, unknown>): string {
 }
 
 function showAll(text: string): string {
-  return escapeControls(text).replace(
-    /[\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (hidden) => `\\u{${(hidden.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return escapeHidden(escapeControls(text));
 }
 
 function summarize(result: string): string {

@@ -79,6 +79,16 @@ describe("a batch at another server", () => {
     expect(log).toContain("a part of a batch was taken from an upstream");
   });
 
+  it("is taken up to where a file of results has far too much in it, which is told once, and the rest is made here", async () => {
+    const { outcome, log } = openBatch(3, {
+      answer: ({ custom_id: id }) => ({
+        output: id === "0" ? [usual(0), ...Array(2_000).fill("{}")] : [usual(Number(id))],
+      }),
+    });
+    expect(await outcome()).toEqual({ status: "completed", fates: ["there", "here", "here"] });
+    expect(log.filter((message) => message.includes("far too long"))).toHaveLength(1);
+  });
+
   it("is made here where the server refuses it as a whole, and leaves no file there", async () => {
     const faults = [{ code: "invalid_json", message: "It is no batch." }];
     const { outcome, server } = openBatch(3, { endsAs: () => ({ status: "failed", faults }) });

@@ -113,6 +113,25 @@ describe("sluice chat with the tools of an MCP server, in a terminal", () => {
     expect(servers.calls()).toEqual([]);
   });
 
+  it("takes no key of somebody who is typing while the question comes, and no `a` that goes on", async () => {
+    await using gateway = await setUp();
+    await using terminal = gateway.open({ it: "kind" });
+    await terminal.until("\n> ");
+    terminal.type(`call it__echo${ENTER}`);
+    await terminal.until("The model wants to call it__echo {}");
+    for (const key of "maybe") terminal.type(key);
+    await terminal.until(QUESTION);
+    terminal.type("a");
+    await terminal.until("always? Enter: yes ");
+    terminal.type("s");
+    await terminal.until("(y, n or a) ");
+    expect(servers.calls()).toEqual([]);
+    terminal.type("n");
+    await terminal.until("I was told: The user has not allowed this call.");
+    await terminal.until("\n> ");
+    expect(servers.calls()).toEqual([]);
+  });
+
   it("asks no more once a tool is allowed always, and stops a model that calls without end", async () => {
     await using gateway = await setUp();
     await using terminal = gateway.open({ it: "kind" }, ["--max-tool-rounds", "3"]);
@@ -120,6 +139,8 @@ describe("sluice chat with the tools of an MCP server, in a terminal", () => {
     terminal.type(`callever it__echo${ENTER}`);
     await terminal.until(QUESTION);
     terminal.type("a");
+    await terminal.until("always? Enter: yes ");
+    terminal.type(ENTER);
     await terminal.until("I was told: You sent {}.");
     await terminal.until("No more tools were called for this answer");
     await terminal.until("\n> ");
