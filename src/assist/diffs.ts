@@ -1,5 +1,5 @@
 import type { Repository } from "./repository.ts";
-import { hasPrivateKey, isSecretPath } from "./secrets.ts";
+import { hasPrivateKey, isSecretPath, whySecret } from "./secrets.ts";
 import type { LeftOut, Source } from "./sources.ts";
 
 /** Which changes are meant: those that are staged, all of the working tree, or a range of commits. */
@@ -16,17 +16,25 @@ const PLAIN = [
   ...["--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all"],
 ];
 
+/** To look for secrets in whole files. */
+const WHOLE_FILES = "--unified=1000000";
+const MAX_WHOLE_BYTES = 32 * 1024 * 1024;
+
 /** Reads a diff, one source for each file. Files with secrets are left out. Throws a GitError, such as for an unknown range. */
 export async function readDiff({ git }: Pick<Repository, "git">, range: DiffRange): Promise<DiffParts> {
   const what = await wordsOf(git, range);
-  const names = (await git(["diff", "--no-renames", "--name-only", "-z", ...what, "--"])).text.split("\0");
+  const names = (await git(["diff", ...PLAIN, "--name-only", "-z", ...what, "--"])).text.split("\0");
   const secret = names.filter((name) => name !== "" && isSecretPath(name));
   const left = secret.map((name) => ({ what: name, why: "its name says that it holds secrets" }));
-  const { text, isCut } = await git([
-    ...["-c", "core.quotePath=false", "diff", ...PLAIN, ...what, "--"],
-    ...(secret.length === 0 ? [] : [".", ...secret.map((name) => `:(exclude,literal)${name}`)]),
-  ]);
-  const { sources, leftOut } = splitDiff(text, "changed");
+  const words = ["-c", "core.quotePath=false", "diff", ...PLAIN];
+  const paths = ["--", ...(secret.length === 0 ? [] : [".", ...secret.map((name) => `:(exclude,literal)${name}`)])];
+  const { text, isCut } = await git([...words, ...what, ...paths]);
+  const whole = await git([...words, WHOLE_FILES, ...what, ...paths], { maxBytes: MAX_WHOLE_BYTES });
+  const parts = partsOf(whole.text).slice(0, whole.isCut ? -1 : undefined);
+  const whyOf = new Map(parts.map((part) => [titleOf(part), whySecretIn(part)]));
+  const { sources, leftOut } = separate(partsOf(text), "changed", (title) =>
+    whyOf.has(title) ? whyOf.get(title) : "its file is too large to be searched for secrets",
+  );
   const cut = isCut
     ? [{ what: "the diff", why: "it is longer than 4 MiB, and what comes after that was not read" }]
     : [];
@@ -35,15 +43,31 @@ export async function readDiff({ git }: Pick<Repository, "git">, range: DiffRang
 
 /** The parts of a diff, one for each file. */
 export function splitDiff(diff: string, reason: string): DiffParts {
-  const parts = diff.split(/^(?=diff --git )/m).filter((part) => part.trim() !== "");
-  const sources = parts.map((text): Source => ({ title: titleOf(text), reason, text, keeps: "begin" }));
-  const isSafe = ({ text }: Source) => !hasPrivateKey(text);
-  return {
-    sources: sources.filter(isSafe),
-    leftOut: sources
-      .filter((source) => !isSafe(source))
-      .map(({ title }) => ({ what: title, why: "it holds a private key" })),
-  };
+  return separate(partsOf(diff), reason, (_, text) => (hasPrivateKey(text) ? "it holds a private key" : undefined));
+}
+
+function separate(
+  parts: readonly string[],
+  reason: string,
+  whyNot: (title: string, text: string) => string | undefined,
+): DiffParts {
+  const [sources, leftOut]: [Source[], LeftOut[]] = [[], []];
+  for (const text of parts) {
+    const title = titleOf(text);
+    const why = whyNot(title, text);
+    if (why === undefined) sources.push({ title, reason, text, keeps: "begin" });
+    else leftOut.push({ what: title, why });
+  }
+  return { sources, leftOut };
+}
+
+function partsOf(diff: string): readonly string[] {
+  return diff.split(/^(?=diff --git )/m).filter((part) => part.trim() !== "");
+}
+
+/** What the lines of a file were and are, without the diff's marks. */
+function whySecretIn(part: string): string | undefined {
+  return whySecret(pathOf(part) ?? "", part.replaceAll(/^[ +-]/gm, ""));
 }
 
 /** Whether a text is a diff. */
@@ -51,8 +75,12 @@ export function isDiff(text: string): boolean {
   return /^(diff --git |@@ -\d+(,\d+)? \+\d+)/m.test(text);
 }
 
+function pathOf(part: string): string | undefined {
+  return /^(?:\+\+\+ b|--- a)\/(.+?)\t?$/m.exec(part)?.[1] ?? /^diff --git a\/.* b\/(.+)$/m.exec(part)?.[1];
+}
+
 function titleOf(part: string): string {
-  const path = /^(?:\+\+\+ b|--- a)\/(.+?)\t?$/m.exec(part)?.[1] ?? /^diff --git a\/.* b\/(.+)$/m.exec(part)?.[1];
+  const path = pathOf(part);
   return path === undefined ? "Diff" : `Diff of ${path}`;
 }
 

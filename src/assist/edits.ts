@@ -40,7 +40,8 @@ export function editSchema(paths: readonly string[]): object {
 const lines = z
   .array(z.string())
   .max(MAX_LINES)
-  .transform((all) => all.flatMap((line) => line.replace(/\r?\n$/, "").split(/\r?\n/)));
+  .transform((all) => all.flatMap((line) => line.replace(/\r?\n$/, "").split(/\r?\n/)))
+  .refine((all) => all.length <= MAX_LINES, { error: `more than ${MAX_LINES} lines` });
 
 const proposalSchema = jsonText.pipe(
   z.object({
@@ -90,14 +91,8 @@ function applyEdit(path: string, lines: readonly Line[], { search, replace }: Om
 function findOnce(path: string, lines: readonly Line[], search: readonly string[]): number {
   for (const look of [(text: string) => text, (text: string) => text.trimEnd()]) {
     const wanted = search.map(look);
-    const found = lines.flatMap((_, at) =>
-      wanted.every((text, offset) => {
-        const line = lines[at + offset];
-        return line !== undefined && look(line.text) === text;
-      })
-        ? [at]
-        : [],
-    );
+    const there = lines.map(({ text }) => look(text));
+    const found = there.flatMap((_, at) => (wanted.every((text, offset) => there[at + offset] === text) ? [at] : []));
     const [only, ...others] = found;
     if (only !== undefined && others.length === 0) return only;
     if (only !== undefined) {

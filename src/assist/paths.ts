@@ -17,6 +17,11 @@ export function requireInside(path: string): void {
   if (fault !== undefined) throw new PathError(`${JSON.stringify(path.slice(0, MAX_LENGTH))} ${fault}.`);
 }
 
+/** Whether `requireInside` takes a path. */
+export function isInside(path: string): boolean {
+  return faultOf(path) === undefined;
+}
+
 function faultOf(path: string): string | undefined {
   if (path === "" || path.length > MAX_LENGTH) return "is no path of a file";
   if (/[\p{Cc}\p{Bidi_Control}]/u.test(path)) return "has control characters";

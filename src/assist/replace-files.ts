@@ -5,7 +5,7 @@ import { readRegularFile } from "../read-file.ts";
 import type { Change } from "./changes.ts";
 import { writeDurably } from "./durable-write.ts";
 import { type Entry, type EntryFile, type Journal, newId } from "./journal.ts";
-import { locate } from "./paths.ts";
+import { locate, PathError } from "./paths.ts";
 
 /** How long another run is waited for; a lock lapses 10 s after its process was killed. */
 const LOCK = { stale: 10_000, retries: { retries: 12, minTimeout: 1_000, maxTimeout: 1_000 }, onCompromised: () => {} };
@@ -24,6 +24,8 @@ export class ChangedError extends NotReplacedError {
     this.path = path;
   }
 }
+
+type Aside = EntryFile & { readonly fresh: string; readonly kept: string };
 
 type Run = {
   readonly command: string;
@@ -48,17 +50,14 @@ export async function replaceFiles(
     const id = newId(now);
     const entry: Entry = {
       ...{ version: 1, id, command, state: "begun", undoes: undoes?.id ?? null },
-      files: changes.map(({ path, before, after }, index) => ({
-        ...{ path, before: before ?? null, after: after ?? null },
-        ...{ fresh: beside(path, `${id}-${index}.new`), kept: beside(path, `${id}-${index}.old`) },
-      })),
+      files: changes.map(({ path, before, after }) => ({ path, before: before ?? null, after: after ?? null })),
       folders: await missingFolders(root, changes),
     };
     try {
       await journal.write(entry);
       for (const folder of entry.folders) await mkdir(join(root, folder));
-      for (const file of entry.files) await prepare(root, file);
-      for (const file of entry.files) await swap(root, file);
+      for (const file of asideOf(entry)) await prepare(root, file);
+      for (const file of asideOf(entry)) await swap(root, file);
       await journal.write({ ...entry, state: "swapped" });
     } catch (error) {
       await takeBack(root, journal, entry);
@@ -80,6 +79,15 @@ export async function recover(root: string, journal: Journal): Promise<void> {
   if (isUnfinished) await withLock(journal, () => recoverAll(root, journal));
 }
 
+/** The run that an undo takes back. Throws a NotReplacedError if there is one and it can't be read: an older one is not the last. */
+export async function lastRun(journal: Journal): Promise<Entry | undefined> {
+  const last = await journal.last();
+  if (last === undefined || last.entry !== undefined) return last?.entry;
+  throw new NotReplacedError(
+    `Nothing was changed: the last run can't be taken back, since its entry can't be read: ${last.file}. To go on with the one before it, remove this file.`,
+  );
+}
+
 async function recoverAll(root: string, journal: Journal): Promise<void> {
   for (const entry of await journal.list()) {
     if (entry.state === "begun") await takeBack(root, journal, entry);
@@ -89,7 +97,7 @@ async function recoverAll(root: string, journal: Journal): Promise<void> {
 
 /** Removes what is left of a run whose files are all replaced. A run that took another one back goes with it. */
 async function finish(root: string, journal: Journal, entry: Entry): Promise<void> {
-  for (const { kept } of entry.files) await rm(join(root, kept), { force: true });
+  for (const { kept } of asideOf(entry)) await removeInside(root, kept);
   const undone = entry.undoes === null ? undefined : (await journal.list()).find(({ id }) => id === entry.undoes);
   if (undone !== undefined) {
     await removeFolders(root, undone.folders);
@@ -139,7 +147,7 @@ async function holds(file: string, text: string | null): Promise<boolean> {
 }
 
 /** Writes the new text beside the file, and gives the file a second name, by which it outlives its replacement. */
-async function prepare(root: string, { path, before, after, fresh, kept }: EntryFile): Promise<void> {
+async function prepare(root: string, { path, before, after, fresh, kept }: Aside): Promise<void> {
   const file = join(root, path);
   const mode = before === null ? undefined : (await lstat(file)).mode & 0o777;
   if (after !== null) await writeDurably(join(root, fresh), after, mode);
@@ -148,7 +156,7 @@ async function prepare(root: string, { path, before, after, fresh, kept }: Entry
   await link(file, join(root, kept)).catch(() => copyFile(file, join(root, kept), constants.COPYFILE_EXCL));
 }
 
-async function swap(root: string, { path, after, fresh }: EntryFile): Promise<void> {
+async function swap(root: string, { path, after, fresh }: Aside): Promise<void> {
   const file = await locate(root, path);
   if (after === null) await rm(file);
   else await rename(join(root, fresh), file);
@@ -157,13 +165,15 @@ async function swap(root: string, { path, after, fresh }: EntryFile): Promise<vo
 
 /** Makes everything as it was before a run that has only begun. What somebody else has changed since stays. */
 async function takeBack(root: string, journal: Journal, entry: Entry): Promise<void> {
-  for (const { path, before, after, fresh, kept } of entry.files) {
-    await rm(join(root, fresh), { force: true });
-    const file = join(root, path);
-    const isReplaced = await holds(file, after);
+  for (const { path, before, after, fresh, kept } of asideOf(entry)) {
+    // A new text that still waits has replaced nothing.
+    const isWaiting = await isFile(root, fresh);
+    await removeInside(root, fresh);
+    const file = await locateIf(root, path);
+    const isReplaced = file !== undefined && !isWaiting && (await holds(file, after));
     if (isReplaced && before === null) await rm(file, { force: true });
-    else if (isReplaced) await rename(join(root, kept), file);
-    await rm(join(root, kept), { force: true });
+    else if (isReplaced && (await isFile(root, kept))) await rename(join(root, kept), file);
+    await removeInside(root, kept);
   }
   await removeFolders(root, entry.folders);
   await journal.remove(entry.id);
@@ -171,7 +181,30 @@ async function takeBack(root: string, journal: Journal, entry: Entry): Promise<v
 
 /** The inner ones first; those with something in them stay. */
 async function removeFolders(root: string, folders: readonly string[]): Promise<void> {
-  for (const folder of folders.toReversed()) await rmdir(join(root, folder)).catch(() => {});
+  for (const folder of folders.toReversed()) {
+    const inner = await locateIf(root, `${folder}/x`);
+    if (inner !== undefined) await rmdir(dirname(inner)).catch(() => {});
+  }
+}
+
+/** Where a path is; undefined where somebody has put a link or a folder into its place since. */
+async function locateIf(root: string, path: string): Promise<string | undefined> {
+  try {
+    return await locate(root, path);
+  } catch (error) {
+    if (error instanceof PathError) return undefined;
+    throw error;
+  }
+}
+
+async function isFile(root: string, path: string): Promise<boolean> {
+  const file = await locateIf(root, path);
+  return file !== undefined && (await lstat(file).catch(() => undefined)) !== undefined;
+}
+
+async function removeInside(root: string, path: string): Promise<void> {
+  const file = await locateIf(root, path);
+  if (file !== undefined) await rm(file, { force: true });
 }
 
 async function missingFolders(root: string, changes: readonly Change[]): Promise<string[]> {
@@ -184,6 +217,14 @@ async function missingFolders(root: string, changes: readonly Change[]): Promise
     }
   }
   return [...missing];
+}
+
+/** The files of a run, with the names beside each: of its new text before it takes the file's place, and of the file that it takes the place of. */
+function asideOf({ id, files }: Entry): readonly Aside[] {
+  return files.map((file, index) => ({
+    ...file,
+    ...{ fresh: beside(file.path, `${id}-${index}.new`), kept: beside(file.path, `${id}-${index}.old`) },
+  }));
 }
 
 /** A name beside a file that no program takes for one of its own. */

@@ -24,10 +24,16 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 /** What is asked of git reads and takes no locks, so that it disturbs no other git that runs in the repository. */
 const QUIET = { GIT_OPTIONAL_LOCKS: "0", GIT_PAGER: "cat" };
 
+/** A folder that only looks like git's own came with somebody's files: its settings don't count, and no program is run for what is read. */
+const WARY = ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"];
+
 export function createGit(cwd: string, env: NodeJS.ProcessEnv): Git {
   return (args, { input, maxBytes = MAX_BYTES, alsoOk = 0 } = {}) =>
     new Promise((resolve, reject) => {
-      const child = spawn("git", args, { cwd, env: { ...env, ...QUIET }, stdio: ["pipe", "pipe", "pipe"] });
+      const child = spawn("git", [...WARY, ...args], {
+        ...{ cwd, env: { ...env, ...QUIET } },
+        stdio: ["pipe", "pipe", "pipe"],
+      });
       const pieces: Buffer[] = [];
       let size = 0;
       let message = "";

@@ -43,7 +43,7 @@ export async function readCorpus(repository: Repository): Promise<Corpus> {
   }
   const left = [
     { count: listed.length - files.length, why: "they hold secrets, or were written by a program" },
-    { count: unread, why: "they are no text in UTF-8, too large, links, or hold a private key" },
+    { count: unread, why: "they are no text in UTF-8, too large, links, or hold secrets" },
     { count: files.length - read, why: `at most ${MAX_FILES} files and 32 MiB are searched` },
   ];
   return {

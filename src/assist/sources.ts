@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readRegularFile } from "../read-file.ts";
 import { locate, PathError } from "./paths.ts";
-import { hasPrivateKey, isSecretPath } from "./secrets.ts";
+import { isSecretPath, whySecret } from "./secrets.ts";
 
 /** A longer file fits no context that is usual. */
 const MAX_FILE_BYTES = 256 * 1024;
@@ -45,7 +45,8 @@ export async function readTextFile(root: string, path: string): Promise<TextFile
   }
   const text = decode(bytes);
   if (text === undefined) throw new NotReadError("it is no text in UTF-8");
-  if (hasPrivateKey(text)) throw new NotReadError("it holds a private key");
+  const secret = whySecret(path, text);
+  if (secret !== undefined) throw new NotReadError(secret);
   return { path, text, hash: hashOf(text) };
 }
 

@@ -1,6 +1,7 @@
+import { applyPatch } from "diff";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { planChanges } from "../../src/assist/changes.ts";
+import { describeChanges, planChanges } from "../../src/assist/changes.ts";
 import { applyEdits, EditError, parseProposal } from "../../src/assist/edits.ts";
 
 const edit = (search: readonly string[], replace: readonly string[]) => ({ search, replace });
@@ -142,5 +143,26 @@ describe("a proposal", () => {
     expect(() => planChanges([{ path: "new.ts", search: [], replace: ["x".repeat(2 ** 20)] }], files)).toThrow(
       "more than 1048576 bytes",
     );
+  });
+});
+
+describe("a large edit", () => {
+  const proposed = (replace: readonly string[]) =>
+    JSON.stringify({ explanation: "", edits: [{ path: "a", search: [], replace }] });
+
+  it("is refused by its lines, also those that are within one", () => {
+    expect(parseProposal(proposed(["x\n".repeat(5_000)])).edits[0]?.replace).toHaveLength(5_000);
+    expect(() => parseProposal(proposed(["x\n".repeat(5_001)]))).toThrow("edits.0.replace: more than 5000 lines");
+  });
+
+  it("is shown as replaced whole where a comparison would take too long", () => {
+    const lines = (name: string, count: number) =>
+      Array.from({ length: count }, (_, index) => `${name} ${index}`).join("\n");
+    const [before, after] = [`${lines("old", 10_000)}\n`, lines("new", 20_000)];
+    const beginMs = performance.now();
+    const diff = describeChanges([{ path: "a", before, after }]);
+    expect(performance.now() - beginMs).toBeLessThan(10_000);
+    expect(diff.slice(0, 60)).toMatch(/^--- a\/a\n\+\+\+ b\/a\n@@ -1,10000 \+1,20000 @@\n-old 0\n-old 1\n/);
+    expect(applyPatch(before, diff)).toBe(after);
   });
 });

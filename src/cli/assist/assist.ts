@@ -1,7 +1,6 @@
 import { fitSources } from "../../assist/budget.ts";
-import { openJournal } from "../../assist/journal.ts";
 import { PathError } from "../../assist/paths.ts";
-import { NotReplacedError, recover } from "../../assist/replace-files.ts";
+import { NotReplacedError } from "../../assist/replace-files.ts";
 import { openRepository, type Repository } from "../../assist/repository.ts";
 import { GitError } from "../../assist/run-git.ts";
 import { quote } from "../../assist/sources.ts";
@@ -16,6 +15,7 @@ import { CommandError } from "../errors.ts";
 import { InterruptedError, type Interrupts } from "../interrupts.ts";
 import type { Reached } from "../reach-gateway.ts";
 import { type Answerer, chooseAnswerer, DeclinedError } from "./answerer.ts";
+import { bounded } from "./bounded.ts";
 import type { Gathered } from "./gather.ts";
 import { loadPrompt } from "./prompts.ts";
 import { type Context, showContext, tellLeftOut } from "./show-context.ts";
@@ -50,7 +50,6 @@ export async function withAnswerer<Found>(
   const sampling = readSampling(flags);
   try {
     const repository = await openRepository(context.cwd, context.env);
-    await recover(repository.root, openJournal(repository.stateFolder));
     const found = await look(repository);
     const workWith = async (gateway: Reached, { signal }: Interrupts) => {
       const prompt = await loadPrompt(name, gateway.config, context.cwd);
@@ -91,7 +90,7 @@ export async function prepare(
   const shown = { placed, leftOut: [...gathered.leftOut, ...leftOut], input };
   tellLeftOut(shown.leftOut, context);
   if (flags.showContext === true && flags.json !== true) showContext(shown, answerer, context);
-  return { context: shown, ask: (reader, more, hint = "") => answerer.ask(`${input}${hint}`, reader, more) };
+  return { context: shown, ask: (reader, more, hint = "") => answerer.ask(`${input}${hint}`, bounded(reader), more) };
 }
 
 /** Tells somebody at a terminal whom an answer is awaited from that is shown only once it is whole. */

@@ -1,3 +1,5 @@
+import { openJournal } from "../../assist/journal.ts";
+import { recover } from "../../assist/replace-files.ts";
 import { isIgnored, listFiles, type Repository } from "../../assist/repository.ts";
 import { NotReadError, readTextFile, type Source, sourceOf, type TextFile } from "../../assist/sources.ts";
 import { guessTestPath } from "../../assist/test-path.ts";
@@ -14,6 +16,7 @@ const EXAMPLE_SHARE = 0.3;
 /** `sluice assist fix [WHAT…]`: proposes edits of the files that are named, or that a piped output names. Throws a CommandError. */
 export function fix(words: readonly string[], flags: Flags, context: CliContext): Promise<number> {
   const look = async (repository: Repository): Promise<Task> => {
+    await recover(repository.root, openJournal(repository.stateFolder));
     const gathered = await gather(repository, flags, context, { words: [], takesFresh: true });
     const { named, fresh, found } = gathered;
     const files = new Map([...found, ...named].map(({ path, text }): [string, string | undefined] => [path, text]));
@@ -36,6 +39,7 @@ export function fix(words: readonly string[], flags: Flags, context: CliContext)
 /** `sluice assist test FILE`: proposes a test of a file, in a file of its own. Throws a CommandError. */
 export function test(file: string, flags: Flags, context: CliContext): Promise<number> {
   const look = async (repository: Repository): Promise<Task> => {
+    await recover(repository.root, openJournal(repository.stateFolder));
     const gathered = await gather(repository, flags, context, { words: [file] });
     const [tested] = gathered.named;
     const guess = guessTestPath(tested?.path ?? file, await listFiles(repository));

@@ -1,6 +1,6 @@
 import { describeChanges } from "../../assist/changes.ts";
 import { openJournal } from "../../assist/journal.ts";
-import { ChangedError, recover, replaceFiles } from "../../assist/replace-files.ts";
+import { ChangedError, lastRun, recover, replaceFiles } from "../../assist/replace-files.ts";
 import { openRepository } from "../../assist/repository.ts";
 import type { Flags } from "../../config/load.ts";
 import { shellCommandAnywhere } from "../../version.ts";
@@ -15,7 +15,7 @@ export async function undo(flags: Flags, context: CliContext): Promise<number> {
     const { root, stateFolder } = await openRepository(context.cwd, context.env);
     const journal = openJournal(stateFolder);
     await recover(root, journal);
-    const last = (await journal.list()).at(-1);
+    const last = await lastRun(journal);
     if (last === undefined)
       throw new CommandError("There is nothing to undo: no run of assist has changed files here.");
     const changes = last.files.map(({ path, before, after }) => ({
