@@ -19,6 +19,7 @@ export function shellCommand(words: string): string {
 /** As `shellCommand`, for a command that stands in another folder than the checkout. */
 export function shellCommandAnywhere(words: string): string {
   if (!import.meta.url.endsWith(".ts")) return shellCommand(words);
-  const main = fileURLToPath(new URL("main.ts", import.meta.url));
-  return `node ${/^[\w/.:\\-]+$/.test(main) ? main : JSON.stringify(main)} ${words}`;
+  // The machine's own Node may be too old.
+  const paths = [process.execPath, fileURLToPath(new URL("main.ts", import.meta.url))];
+  return [...paths.map((path) => (/^[\w/.:\\-]+$/.test(path) ? path : JSON.stringify(path))), words].join(" ");
 }

@@ -24,7 +24,7 @@ const MAX_IDS = 16;
 const NEWLINE = 0x0a;
 
 /** A request's answer. */
-export type Result = {
+type Result = {
   /** The number of its line in the input. */
   readonly line: number;
   /** Undefined if there is none that counts: it failed there, expired, or was refused for a while. */

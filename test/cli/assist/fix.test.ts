@@ -27,7 +27,7 @@ describe("sluice assist fix", () => {
     const applied = await assist(scratch, gateway.url, ["fix", "--file", "calc.py", "--apply"]);
     expect(applied).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringContaining(`Changed: calc.py. To take it back: node ${MAIN} assist undo\n`),
+      stderr: expect.stringContaining(`Changed: calc.py. To take it back: ${process.execPath} ${MAIN} assist undo\n`),
     });
     expect(scratch.read("calc.py")).toBe(MENDED);
     expect(scratch.git("status", "--porcelain")).toBe(" M calc.py\n");
