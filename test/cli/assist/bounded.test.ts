@@ -40,7 +40,7 @@ it("recovers nothing where files are only read", async () => {
   writeFileSync(file, JSON.stringify(entry), { mode: 0o600 });
   scratch.write("new.ts", "new\n");
   scratch.git("add", "--all");
-  await using gateway = await scriptedGateway(['{"subject":"Add new","body":""}']);
+  await using gateway = await scriptedGateway(['{"subject":"Add new","body":[]}']);
   for (const words of [["explain", "a.ts"], ["review", "--diff", "staged"], ["ask", "What is new?"], ["commit"]]) {
     expect(await assist(scratch, gateway.url, words)).toMatchObject({ exitCode: 0 });
     expect(scratch.read("new.ts")).toBe("new\n");
