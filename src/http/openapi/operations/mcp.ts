@@ -5,8 +5,7 @@ import { CHANGE_ERRORS } from "./shared.ts";
 const message = z.looseObject({
   jsonrpc: z.literal("2.0").describe("Always `2.0`."),
   id: z.union([z.string(), z.number()]).optional().describe("The request's id; a notification has none."),
-  method: z.string().optional().describe("Such as `tools/call`."),
-  params: z.record(z.string(), z.unknown()).optional().describe("What the method takes."),
+  method: z.string().optional().describe("Such as `tools/call`. What it takes is in `params`."),
 });
 
 export const mcp: Operation = {
