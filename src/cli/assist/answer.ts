@@ -65,6 +65,8 @@ export async function print(work: Work, gathered: Parameters<typeof prepare>[1],
   } finally {
     reader.end();
   }
+  if (ending.isOutOfRounds)
+    stderr.write("No more tools were called for this answer: --max-tool-rounds says how often they may be.\n");
   if (ending.reason === "length") {
     stderr.write(
       `The answer was cut off at its maximum length. Raise it with --max-tokens, as far as ${answerer.model} can.\n`,

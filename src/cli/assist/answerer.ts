@@ -7,6 +7,7 @@ import type { CliContext } from "../context.ts";
 import { escapeControls } from "../controls.ts";
 import { CommandError, RefusedError } from "../errors.ts";
 import type { GatewayClient } from "../gateway-client.ts";
+import type { ToolUse } from "../mcp/tool-calls.ts";
 import type { Reached } from "../reach-gateway.ts";
 import { messagesOf } from "./prompts.ts";
 import { askTerminal } from "./terminal.ts";
@@ -77,6 +78,8 @@ export type AnswererOptions = {
   readonly allowRemote: boolean;
   /** Fields of the request that flags set. */
   readonly sampling: { readonly max_tokens?: number; readonly temperature?: number };
+  /** The tools that it may call; none if absent. */
+  readonly tools?: ToolUse;
 };
 
 /**
@@ -85,7 +88,7 @@ export type AnswererOptions = {
  */
 export async function chooseAnswerer(
   { client, models: [named] }: Pick<Reached, "client" | "models">,
-  { prompt, context, signal, allowRemote, sampling }: AnswererOptions,
+  { prompt, context, signal, allowRemote, sampling, tools }: AnswererOptions,
 ): Promise<Answerer> {
   const { data } = modelList.parse(await client.get("/v1/models"));
   const model = choose(data, named, prompt, client);
@@ -146,11 +149,8 @@ export async function chooseAnswerer(
   async function send(input: string, reader: Reader, more: object): Promise<Ending> {
     const { system, before, last } = messagesOf(prompt, input);
     const fields = { ...prompt.sampling, ...sampling, max_tokens: answerTokens, ...more };
-    const ending = await createConversation(asked, { model, system, before, sampling: fields }).ask(
-      last,
-      reader,
-      signal,
-    );
+    const given = { model, system, before, sampling: fields, ...(tools && { tools: () => tools }) };
+    const ending = await createConversation(asked, given).ask(last, reader, signal);
     signal.throwIfAborted();
     if (ending.isUnfinished) throw new CommandError("The answer broke off, so nothing is done with it. Try again.");
     return ending;
@@ -162,7 +162,7 @@ export async function chooseAnswerer(
     async roomFor(question) {
       const { system, before, last } = messagesOf(prompt, question);
       const texts = [system, ...before.map(({ content }) => content), last];
-      const taken = await count(texts.join("\n"));
+      const taken = await count([...texts, ...(tools ? [JSON.stringify(tools.definitions)] : [])].join("\n"));
       const room = contextTokens - answerTokens - taken - texts.length * MESSAGE_TOKENS;
       if (room > 0) return room;
       throw new CommandError(

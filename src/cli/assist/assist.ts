@@ -19,6 +19,7 @@ import { bounded } from "./bounded.ts";
 import type { Gathered } from "./gather.ts";
 import { loadPrompt } from "./prompts.ts";
 import { type Context, showContext, tellLeftOut } from "./show-context.ts";
+import { openAssistTools } from "./tools.ts";
 
 /** What a command of `assist` works with. */
 export type Work = {
@@ -53,9 +54,14 @@ export async function withAnswerer<Found>(
     const found = await look(repository);
     const workWith = async (gateway: Reached, { signal }: Interrupts) => {
       const prompt = await loadPrompt(name, gateway.config, context.cwd);
-      const options = { prompt, context, signal, sampling, allowRemote: flags.allowRemote === true };
-      const answerer = await chooseAnswerer(gateway, options);
-      await work({ repository, flags, context, signal, answerer }, found);
+      const tools = await openAssistTools(flags, context, signal);
+      try {
+        const options = { prompt, context, signal, sampling, allowRemote: flags.allowRemote === true };
+        const answerer = await chooseAnswerer(gateway, { ...options, ...(tools && { tools: tools.use }) });
+        await work({ repository, flags, context, signal, answerer }, found);
+      } finally {
+        await tools?.close();
+      }
     };
     return await withGateway(flags, context, workWith, { isForeign: true });
   } catch (error) {

@@ -5,6 +5,7 @@ import { addSamplingOptions } from "../ask/commands.ts";
 import type { CliContext } from "../context.ts";
 import { addGatewayOptions } from "../gateway-options.ts";
 import { addExamples, addNotes } from "../help.ts";
+import { addToolOptions } from "../mcp/tool-options.ts";
 
 const NOTES =
   "assist works in the git repository around the current folder. It reads what is named, what a piped text names, what has changed, or what a " +
@@ -120,6 +121,7 @@ export function addAssistCommand(program: Command, context: CliContext, done: (e
     });
   addExamples(undo, ["sluice assist undo", "once for each run, the last first"]);
 
+  for (const command of [explain, review, ask]) addToolOptions(command, { isOptIn: true });
   for (const command of [explain, review, ask, commit, fix, test]) {
     addGatewayOptions(command, CLIENT_KEYS);
     addNotes(command, FOREIGN);
