@@ -58,7 +58,7 @@ export async function compare(names: readonly string[], flags: Flags, context: C
   const { signal } = interrupts;
   try {
     const device = await findDevice(config);
-    const subjects = nameSubjects(await addVariants(named, options, { folder, device, signal, context, steps }), cwd);
+    const subjects = nameSubjects(await addVariants(named, options, { folder, device, signal, steps }), cwd);
     const surroundings = watchSurroundings(config, signal);
     const measured = await measureAll(subjects, { device, options, text, steps, signal, look: surroundings.look });
     const models = options.hasPresets
@@ -91,16 +91,15 @@ async function addVariants(
     readonly folder: string;
     readonly device: Device;
     readonly signal: AbortSignal;
-    readonly context: CliContext;
     readonly steps: ReturnType<typeof showSteps>;
   },
 ): Promise<readonly Omit<Subject, "id">[]> {
-  const { folder, device, signal, context, steps } = parts;
+  const { folder, device, signal, steps } = parts;
   const all: Omit<Subject, "id">[] = models.map((model) => ({ model, notes: [] }));
   for (const model of models) {
     if (quantizations.length > 0 && isQuantized(model)) {
-      context.stderr.write(
-        `${model.id} is quantized already (${model.gguf.quantization ?? "unknown type"}): what is made of it loses precision a second time, and can't be better than it. Make variants of an F16 or BF16 file to see what they are worth.\n`,
+      steps.note(
+        `${model.id} is quantized already (${model.gguf.quantization ?? "unknown type"}): what is made of it loses precision a second time, and can't be better than it. Make variants of an F16 or BF16 file to see what they are worth.`,
       );
     }
     for (const quantization of quantizations) {

@@ -1,6 +1,6 @@
 import type { ModelReport, Report } from "../../store/comparison-report.ts";
 import { wrapSpans } from "../chat/wrap.ts";
-import { escapeControls } from "../controls.ts";
+import { escapeAllButLayout, escapeControls } from "../controls.ts";
 import { formatTable } from "../table.ts";
 import { formatBytes } from "../units.ts";
 import type { Estimate } from "./statistics.ts";
@@ -39,7 +39,9 @@ export function formatReport(report: Report, columns = Number.POSITIVE_INFINITY)
     ...notes,
   ].filter((line) => line !== "");
   const lines = (text: string) => wrap(text, columns).join("\n");
-  return `${parts.join("\n")}\n${facts.map(lines).join("\n")}\n\n${lines(report.verdict.sentence.replace(/^t/, "T"))}\n`;
+  const verdict = report.verdict.sentence.replace(/^t/, "T");
+  // Names of files may hold anything.
+  return escapeAllButLayout(`${parts.join("\n")}\n${facts.map(lines).join("\n")}\n\n${lines(verdict)}\n`);
 }
 
 /** Empty if the machine was quiet. */

@@ -14,6 +14,13 @@ type Loaded = { readonly model: RawModel; readonly batchTokens: number; readonly
 
 let loaded: Loaded | undefined;
 
+const parent = process.ppid;
+
+/** Ends where the parent was killed: that it has left is heard only between two requests, and one may take minutes. */
+function endWithParent(): void {
+  if (process.ppid !== parent) process.exit(0);
+}
+
 function answer(request: MeasureRequest): MeasureReply {
   if (request.type === "load") return load(request);
   if (loaded === undefined) throw new Error("no model is loaded");
@@ -76,6 +83,7 @@ function measureRates(
     for (const context of contexts) {
       const begunMs = performance.now();
       for (; length < context; length = Math.min(context, length + batchTokens)) {
+        endWithParent();
         model.append(someTokens(length, Math.min(context, length + batchTokens)), false);
       }
       const evaluatedMs = performance.now();
@@ -93,7 +101,10 @@ function measureRates(
 }
 
 function appendAll(tokens: readonly number[], { model, batchTokens }: Loaded): void {
-  for (let at = 0; at < tokens.length; at += batchTokens) model.append(tokens.slice(at, at + batchTokens), false);
+  for (let at = 0; at < tokens.length; at += batchTokens) {
+    endWithParent();
+    model.append(tokens.slice(at, at + batchTokens), false);
+  }
 }
 
 function score(request: Extract<MeasureRequest, { type: "score" }>, model: RawModel): MeasureReply {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { showSteps } from "../../../src/cli/compare/show-steps.ts";
 import { drawReport } from "../../../src/cli/compare/svg.ts";
 import { formatReport } from "../../../src/cli/compare/table.ts";
+import { fakeOutput } from "../fake-context.ts";
 import { modelOf, reportOf } from "./support.ts";
 
 const MIB = 2 ** 20;
@@ -19,6 +21,21 @@ describe("The table of a comparison", () => {
     expect(text.endsWith("\n\nTake Q8_0: so it is.\n")).toBe(true);
     expect(text).not.toContain("NOT QUIET");
     expect(text).not.toContain("J/1000");
+  });
+
+  test("lets the name of a file act on no terminal, nor what is shown meanwhile", () => {
+    const evil = "a\u001b]0;owned\u0007b";
+    const [first] = models;
+    if (first === undefined) throw new Error("There are two.");
+    const model = { ...first, id: evil, notes: ["It has no KL."] };
+    const text = formatReport(reportOf([model], { verdict: { take: evil, sentence: `take ${evil}: so it is.` } }));
+    expect(text).toContain("a\\x1b]0;owned\\x07b");
+    expect(text).not.toContain("\u001b");
+    const output = fakeOutput({ isTTY: true, columns: 80 });
+    const steps = showSteps(output);
+    steps.begin(`${evil}: how fast it is`);
+    steps.note(evil);
+    expect(output.text().replaceAll("\r\u001b[2K", "")).not.toContain("\u001b");
   });
 
   test("marks what was measured beside other programs, and names a gateway that runs", () => {
