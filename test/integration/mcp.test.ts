@@ -106,6 +106,6 @@ test("sluice mcp ends with the reason if no gateway can be had", async () => {
     text(child.stderr),
     once(child, "close"),
   ]);
-  expect([exitCode, stdout]).toEqual([1, ""]);
+  expect([exitCode, stdout]).toEqual([4, ""]);
   expect(stderr).toContain("no-such-model");
 });
