@@ -18,12 +18,12 @@ function clientOf(url: string): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
 }
 
-/** A gateway without a model, in front of that one. */
+/** A gateway without a model, in front of that one. Each has a folder for its state: files lie beside it, and one gateway runs the batches there. */
 function startFront(upstreamUrl: string) {
   const file = join(folder, "front.yaml");
   const upstream = `{ kind: sluice, baseUrl: "${upstreamUrl}", batch: true, models: [smollm2-135m-instruct] }`;
   writeFileSync(file, `upstreams:\n  there: ${upstream}\n`);
-  return runSluice("--config", file, "--state-file", join(folder, "front.db"));
+  return runSluice("--config", file, "--state-file", join(folder, "front", "state.db"));
 }
 
 async function create(client: OpenAI): Promise<string> {
@@ -45,7 +45,7 @@ async function create(client: OpenAI): Promise<string> {
 
 describe("a batch in front of a real Sluice that has batches", () => {
   test("is one batch there, with each line once here, while the gateway in front is killed again and again", async () => {
-    const behind = runSluice("--state-file", join(folder, "behind.db"), "--slots", "2", "--cache-bytes", "0");
+    const behind = runSluice("--state-file", join(folder, "behind", "state.db"), "--slots", "2", "--cache-bytes", "0");
     const there = clientOf(await behind.ready);
     let front = startFront(await behind.ready);
     const id = await create(clientOf(await front.listens));
